@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The device's own reading of IMG4 and IM4M: nothing is accepted that does not verify to the fused root. */
+#pragma once
+
+#include "sim/device.h"
+
+enum sim_image_rule {
+    SIM_IMAGE_NEEDS_NONCE = 1 << 0, /* BNCH must equal the present ApNonce (images sent by a host) */
+};
+
+/**
+ * Accepts `img4` as component `tag` ("ibss"): the ticket's signature chains to `root` (DER), ECID, chip,
+ * board, domain match, digest of the IM4P is the one under `tag`, the payload's own type is `tag`.
+ * *payload and *ticket are borrowed from img4. On refusal `why` says what a device would not tell.
+ */
+bool sim_image4_accept(struct rv_span img4, const char *tag, struct rv_span root, const struct sim_identity *identity,
+                       unsigned rules, struct rv_span *payload, struct rv_span *ticket, char *why, size_t why_size);
+/** The ticket alone (RootTicket). */
+bool sim_ticket_accept(struct rv_span im4m, struct rv_span root, const struct sim_identity *identity, unsigned rules,
+                       char *why, size_t why_size);
+/** DGST of an object in a ticket; len 0 when it has none. */
+size_t sim_ticket_digest(struct rv_span im4m, const char *tag, uint8_t *to, size_t room);

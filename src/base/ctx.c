@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/ctx.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool take_env(const char *name, char **out, struct rv_error *err)
+{
+    const char *value = getenv(name);
+    *out = NULL;
+    if (value == NULL || *value == '\0')
+        return true;
+    *out = rv_text_copy(value);
+    return *out != NULL || rv_fail_nomem(err);
+}
+
+static bool xdg(const char *name, const char *below_home, char **out, struct rv_error *err)
+{
+    const char *value = getenv(name), *home = getenv("HOME");
+    RV_AUTO_TEXT base = NULL;
+    if (value != NULL && value[0] == '/') /* the XDG rule: relative values are ignored */
+        base = rv_text_copy(value);
+    else
+        base = rv_path_join(home != NULL && home[0] == '/' ? home : "/tmp", below_home, err);
+    if (base == NULL)
+        return rv_fail_nomem(err);
+    *out = rv_path_join(base, "revive", err);
+    return *out != NULL;
+}
+
+static bool take_scale(struct rv_ctx *ctx, struct rv_error *err)
+{
+    ctx->settings.deadline_scale = 1;
+    const char *value = getenv("REVIVE_DEADLINE_SCALE");
+    if (value == NULL || *value == '\0')
+        return true;
+    char *end = NULL;
+    errno = 0;
+    double scale = strtod(value, &end);
+    if (errno != 0 || *end != '\0' || !(scale > 0.0009 && scale < 1001))
+        return rv_fail(err, RV_E_USAGE, "REVIVE_DEADLINE_SCALE is '%s', not a number from 0.001 to 1000", value);
+    ctx->settings.deadline_scale = ctx->clock.scale = scale;
+    return true;
+}
+
+bool rv_ctx_init(struct rv_ctx *ctx, struct rv_error *err)
+{
+    memset(ctx, 0, sizeof *ctx);
+    ctx->cancel.fds[0] = ctx->cancel.fds[1] = -1;
+    rv_clock_system(&ctx->clock);
+    struct rv_settings *s = &ctx->settings;
+    bool fine = rv_cancel_init(&ctx->cancel, err) && take_scale(ctx, err) &&
+                take_env("REVIVE_APPLE_TSS", &s->apple_tss, err) &&
+                take_env("REVIVE_APPLE_CATALOG", &s->apple_catalog, err) &&
+                take_env("REVIVE_TRUST_ROOT", &s->trust_root, err) && take_env("REVIVE_USB", &s->usb, err) &&
+                xdg("XDG_CONFIG_HOME", ".config", &ctx->config_dir, err) &&
+                xdg("XDG_CACHE_HOME", ".cache", &ctx->cache_dir, err) &&
+                xdg("XDG_STATE_HOME", ".local/state", &ctx->state_dir, err) &&
+                xdg("XDG_DATA_HOME", ".local/share", &ctx->data_dir, err);
+    if (!fine)
+        rv_ctx_clear(ctx);
+    return fine;
+}
+
+void rv_ctx_clear(struct rv_ctx *ctx)
+{
+    rv_cancel_clear(&ctx->cancel);
+    char **owned[] = { &ctx->settings.apple_tss, &ctx->settings.apple_catalog, &ctx->settings.trust_root,
+                       &ctx->settings.usb, &ctx->config_dir, &ctx->cache_dir, &ctx->state_dir, &ctx->data_dir };
+    for (size_t i = 0; i < RV_COUNT(owned); i++)
+        rv_text_auto(owned[i]);
+}
+
+void rv_tell(struct rv_ctx *ctx, const struct rv_event *event)
+{
+    if (event->kind != RV_EVENT_PROGRESS)
+        rv_log(ctx->log, RV_LOG_INFO, "event", "%s%s%s", event->step ? event->step : "", event->step ? ": " : "",
+               event->text ? event->text : "");
+    if (ctx->event != NULL)
+        ctx->event(ctx->event_context, event);
+}
+
+void rv_tell_step(struct rv_ctx *ctx, const char *step, const char *text)
+{
+    rv_tell(ctx, &(struct rv_event){ .kind = RV_EVENT_STEP, .step = step, .text = text, .percent = -1 });
+}
+
+static void tell_text(struct rv_ctx *ctx, enum rv_event_kind kind, const char *fmt, va_list ap)
+{
+    char text[1024];
+    vsnprintf(text, sizeof text, fmt, ap);
+    rv_tell(ctx, &(struct rv_event){ .kind = kind, .text = text, .percent = -1 });
+}
+
+void rv_tell_note(struct rv_ctx *ctx, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    tell_text(ctx, RV_EVENT_NOTE, fmt, ap);
+    va_end(ap);
+}
+
+void rv_tell_warning(struct rv_ctx *ctx, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    tell_text(ctx, RV_EVENT_WARNING, fmt, ap);
+    va_end(ap);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What one run of a command stands on: time, log, cancel, events, questions, settings, folders.
+ * First argument where needed; there are no globals but const tables.
+ */
+#pragma once
+
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/event.h"
+#include "base/log.h"
+
+#include <stdbool.h>
+
+/** From the environment (rv_ctx_init); every one is shown by `revive doctor`. NULL: Apple's own, or none. */
+struct rv_settings {
+    char *apple_tss;       /* REVIVE_APPLE_TSS: URL of the signing server */
+    char *apple_catalog;   /* REVIVE_APPLE_CATALOG */
+    char *trust_root;      /* REVIVE_TRUST_ROOT: file, DER or PEM certificate accepted besides Apple's roots */
+    char *usb;             /* REVIVE_USB: "libusb" (default), "usbip:UNIX:/path" or "usbip:HOST:PORT" */
+    double deadline_scale; /* REVIVE_DEADLINE_SCALE */
+};
+
+struct rv_ctx {
+    struct rv_clock clock;
+    struct rv_cancel cancel;
+    struct rv_log *log; /* may be NULL */
+    rv_event_fn *event; /* may be NULL */
+    void *event_context;
+    rv_question_fn *ask; /* may be NULL: every answer is no */
+    void *ask_context;
+    bool assume_yes; /* --yes */
+    struct rv_settings settings;
+    char *config_dir, *cache_dir, *state_dir, *data_dir; /* XDG, each with /revive; not made yet */
+};
+
+/** Fills every field from the environment; log, event and ask stay NULL for the caller to set. */
+bool rv_ctx_init(struct rv_ctx *ctx, struct rv_error *err);
+void rv_ctx_clear(struct rv_ctx *ctx);
+
+void rv_tell_step(struct rv_ctx *ctx, const char *step, const char *text);
+void rv_tell_note(struct rv_ctx *ctx, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void rv_tell_warning(struct rv_ctx *ctx, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void rv_tell(struct rv_ctx *ctx, const struct rv_event *event);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What happens, told upwards by value: the JSON Lines of the command line and the bars of the terminal.
+ * A receiver may not block and may not keep pointers past the call.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum rv_event_kind {
+    RV_EVENT_STEP,     /* a named step begins: `step` stable id, `text` words for a person */
+    RV_EVENT_PROGRESS, /* done/total/unit inside `step`; `percent` overall */
+    RV_EVENT_WARNING,  /* text */
+    RV_EVENT_NOTE,     /* text: something worth a line in the terminal */
+    RV_EVENT_DEVICE,   /* attach, detach, mode change: text, `step` is the new mode's name */
+};
+
+struct rv_event {
+    enum rv_event_kind kind;
+    const char *step;
+    const char *text;
+    const char *unit; /* "bytes", "files", "seconds" */
+    uint64_t done, total;
+    double percent; /* of the whole job, 0..100; negative: unknown */
+};
+
+typedef void rv_event_fn(void *context, const struct rv_event *event);
+
+/** A yes-or-no question (or, with `type_exactly`, words to be typed). No face attached: the answer is no. */
+struct rv_question {
+    const char *id;
+    const char *text;
+    const char *type_exactly; /* NULL: y/n */
+};
+typedef bool rv_question_fn(void *context, const struct rv_question *question);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Update and Restore: a plan is a table of steps, the runner is the only loop, the journal makes it resumable. */
+#pragma once
+
+#include "device/device.h"
+#include "firmware/firmware.h"
+
+struct rv_restore_options {
+    enum rv_behavior behavior;
+    const char *ipsw_path;   /* firmware file */
+    const char *ticket_path; /* NULL: ask the signing server */
+    const char *selector;    /* device, as rv_fleet_pick; NULL: the only one */
+    uint64_t ecid;           /* nonzero: this device (resume) */
+    bool dry_run;            /* prints the plan, changes nothing */
+    bool consent;            /* erase: the person typed the name */
+};
+
+struct rv_restore_result {
+    struct rv_device device;  /* as it is at the end */
+    char version[32], build[32]; /* installed */
+    bool data_kept;           /* Update that ended in Normal mode with the user partition untouched by us */
+    bool not_apple;           /* signed by the extra root */
+    enum rv_mode started_in;
+    unsigned resumed;         /* times this job was taken up again */
+};
+
+/** Runs the whole job. UNFINISHED (exit 7) when it broke off after work had begun: resume goes on. */
+bool rv_restore_run(struct rv_fleet *fleet, const struct rv_restore_options *options, struct rv_restore_result *result,
+                    struct rv_error *err);
+
+/** Journal entry of an unfinished job for a device (ecid 0: the newest). NOT_FOUND. */
+struct rv_job {
+    uint64_t ecid;
+    enum rv_behavior behavior;
+    char ipsw_path[4096], ticket_path[4096];
+    char last_step[64], state[32]; /* "running", "failed", "done" */
+    char started[32];              /* ISO 8601 */
+    unsigned attempts;
+};
+bool rv_job_find(struct rv_ctx *ctx, uint64_t ecid, struct rv_job *out, struct rv_error *err);
+bool rv_job_list(struct rv_ctx *ctx, struct rv_job *out, size_t max, size_t *count, struct rv_error *err);
+
+/** The steps of a plan in order, for --dry-run and the man page; NULL-terminated name/words pairs. */
+struct rv_step_words {
+    const char *name, *words;
+};
+const struct rv_step_words *rv_plan_words(enum rv_mode from, enum rv_behavior behavior);

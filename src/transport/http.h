@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTP(S) over libcurl, with Apple's roots beside the system's, always verifying. */
+#pragma once
+
+#include "base/bytes.h"
+#include "base/ctx.h"
+
+struct rv_http_request {
+    const char *url;
+    struct rv_span body;          /* empty: GET */
+    const char *const *headers;   /* "Name: value", NULL-terminated; may be NULL */
+    const char *user_agent;
+    size_t reply_cap_bytes;
+    uint32_t timeout_ms; /* of no progress */
+};
+struct rv_http_reply {
+    long status;
+    struct rv_blob *body;
+};
+/** NETWORK (unreachable, TLS refused: the cause says which), LIMIT, CANCELLED. Any HTTP status is success. */
+bool rv_http_do(struct rv_ctx *ctx, const struct rv_http_request *request, struct rv_http_reply *reply,
+                struct rv_error *err);
+void rv_http_reply_clear(struct rv_http_reply *reply);
