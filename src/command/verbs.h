@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every verb, one per file; command/table.c lists them in order. */
+#pragma once
+
+#include "command/command.h"
+
+extern const struct rv_command rv_verb_info;
+extern const struct rv_command rv_verb_list;
+extern const struct rv_command rv_verb_recovery_enter;
+extern const struct rv_command rv_verb_recovery_exit;
+extern const struct rv_command rv_verb_restart;
+extern const struct rv_command rv_verb_status; /* `revive` alone: name "" */
