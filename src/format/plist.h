@@ -19,10 +19,10 @@ plist_t rv_plist_parse(struct rv_span in, struct rv_error *err);
 struct rv_blob *rv_plist_format(plist_t p, bool binary, struct rv_error *err);
 
 /* Getters: dict may be NULL or no dict; a missing or differently typed value gives the default. */
-plist_t rv_plist_dict(plist_t dict, const char *key);  /* dict node or NULL; borrowed */
-plist_t rv_plist_array(plist_t dict, const char *key); /* array node or NULL; borrowed */
-plist_t rv_plist_node(plist_t dict, const char *key);  /* any node or NULL; borrowed */
-const char *rv_plist_text(plist_t dict, const char *key); /* NULL when missing; borrowed from the node */
+plist_t rv_plist_dict(plist_t dict, const char *key);        /* dict node or NULL; borrowed */
+plist_t rv_plist_array(plist_t dict, const char *key);       /* array node or NULL; borrowed */
+plist_t rv_plist_node(plist_t dict, const char *key);        /* any node or NULL; borrowed */
+const char *rv_plist_text(plist_t dict, const char *key);    /* NULL when missing; borrowed from the node */
 struct rv_span rv_plist_data(plist_t dict, const char *key); /* borrowed; ptr NULL when missing */
 bool rv_plist_uint(plist_t dict, const char *key, uint64_t *out);
 bool rv_plist_int(plist_t dict, const char *key, int64_t *out); /* 2^64-1 reads as -1 */
