@@ -20,3 +20,7 @@ bool sim_ticket_accept(struct rv_span im4m, struct rv_span root, const struct si
                        char *why, size_t why_size);
 /** DGST of an object in a ticket; len 0 when it has none. */
 size_t sim_ticket_digest(struct rv_span im4m, const char *tag, uint8_t *to, size_t room);
+
+/** An IM4P around a payload (at most 4-letter tag), and an IMG4 around an IM4P and a ticket. */
+struct rv_blob *sim_im4p_make(const char *tag, const char *version, struct rv_span payload, struct rv_error *err);
+struct rv_blob *sim_img4_make(struct rv_span im4p, struct rv_span im4m, struct rv_error *err);
