@@ -53,6 +53,9 @@ struct sim_event {
 };
 typedef void sim_event_fn(void *context, const struct sim_event *event);
 void sim_device_listen(struct sim_device *device, sim_event_fn *fn, void *context);
+/** Powers a device on (it is off after sim_device_open): SIM_NORMAL boots as its storage and NVRAM say, SIM_RECOVERY and
+ *  SIM_DFU are what a person's fingers on the buttons bring. Returns when it is on the bus, or cannot be. */
+void sim_device_start(struct sim_device *device, enum sim_mode mode);
 /** SIM_OFF while off the bus (rebooting, unplugged). */
 enum sim_mode sim_device_mode(struct sim_device *device, unsigned *generation);
 void sim_device_identity(struct sim_device *device, struct sim_identity *out);
@@ -68,7 +71,8 @@ size_t sim_usb_config_descriptor(struct sim_device *device, unsigned index, uint
 /** Faces register here to be woken when bulk IN data may be there. */
 void sim_usb_on_readable(struct sim_device *device, void (*fn)(void *), void *context);
 
-/** Connects to a TCP-like port of the running system: a connected socket, or -ECONNREFUSED / -ENODEV. */
+/** Connects to a TCP-like port of the running system: a connected socket, or -ECONNREFUSED / -ENODEV.
+ *  The face that asked shuts it down when SIM_DETACHED arrives; the service at the other end sees that and ends. */
 int sim_device_connect(struct sim_device *device, uint16_t port);
 
 /* ---- what services and people do to it ---- */
@@ -81,7 +85,8 @@ void sim_device_plug(struct sim_device *device);
 bool sim_nvram_get(struct sim_device *device, const char *name, char *out, size_t out_size);
 void sim_nvram_set(struct sim_device *device, const char *name, const char *value, bool persist);
 /** Settings of the person and the world: "locked", "trust" (ask|yes|no), "battery", "activation_locked", "find_my",
- *  "device_name", "fault.NAME"… as text in the state folder's device.json; also changed by the control socket. */
+ *  "device_name", "fault.NAME"… as text in the state folder's device.plist; also changed by the control socket.
+ *  yes and no are the words for flags. */
 bool sim_setting(struct sim_device *device, const char *name, char *out, size_t out_size);
 void sim_setting_put(struct sim_device *device, const char *name, const char *value);
 double sim_time_scale(struct sim_device *device);
@@ -91,6 +96,10 @@ void sim_pause(struct sim_device *device, unsigned ms);
 void sim_record(struct sim_device *device, const char *what, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 const char *sim_state_dir(struct sim_device *device);
+/** Installed version and build, from installed.plist ("" when there is none). */
+void sim_installed(struct sim_device *device, char version[32], char build[32]);
+/** DER of the root "fused" into the chip; borrowed. */
+struct rv_span sim_trust_root(struct sim_device *device);
 
 /* ---- the running restore environment (SIM_RESTORE): what iBoot handed to the ramdisk ---- */
 struct sim_boot {
@@ -98,10 +107,10 @@ struct sim_boot {
     struct rv_blob *ticket; /* IM4M that iBEC, ramdisk and kernel were booted with */
     char version[32], build[32]; /* of the firmware whose ramdisk runs */
 };
-const struct sim_boot *sim_device_boot(struct sim_device *device); /* NULL outside Restore mode; borrowed */
+const struct sim_boot *sim_device_boot(struct sim_device *device); /* NULL outside Restore mode; lives as long as the device */
 
 /* ---- storage: files in the state folder ---- */
-/* system.img: the system volume. data.img: the user partition. flash/<tag>.img4: boot images. installed.json. */
+/* system.img: the system volume. data.img: the user partition. flash/<tag>.img4: boot images. installed.plist. */
 bool sim_storage_path(struct sim_device *device, const char *leaf, char *out, size_t out_size);
 /** SHA-384 of system.img / data.img in hex. */
 bool sim_storage_hash(struct sim_device *device, const char *leaf, char out[97], struct rv_error *err);
