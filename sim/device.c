@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/device.h"
 
+#include "sim/services.h"
+
 #include <errno.h>
 
 struct sim_device *sim_device_open(const char *s, struct rv_error *err)
@@ -216,4 +218,9 @@ bool sim_install_wipe_data(struct sim_device *d, struct rv_error *err)
 {
     (void)d;
     return rv_fail(err, RV_E_UNSUPPORTED, "no");
+}
+struct sim_services *sim_device_services(struct sim_device *d)
+{
+    (void)d;
+    return NULL;
 }
