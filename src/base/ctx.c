@@ -71,10 +71,30 @@ bool rv_ctx_init(struct rv_ctx *ctx, struct rv_error *err)
 void rv_ctx_clear(struct rv_ctx *ctx)
 {
     rv_cancel_clear(&ctx->cancel);
-    char **owned[] = { &ctx->settings.apple_tss, &ctx->settings.apple_catalog, &ctx->settings.trust_root,
-                       &ctx->settings.usb, &ctx->config_dir, &ctx->cache_dir, &ctx->state_dir, &ctx->data_dir };
+    char **owned[] = { &ctx->settings.apple_tss,  &ctx->settings.apple_catalog,
+                       &ctx->settings.trust_root, &ctx->settings.usb,
+                       &ctx->config_dir,          &ctx->cache_dir,
+                       &ctx->state_dir,           &ctx->data_dir };
     for (size_t i = 0; i < RV_COUNT(owned); i++)
         rv_text_auto(owned[i]);
+}
+
+bool rv_ask(struct rv_ctx *ctx, const struct rv_question *question, struct rv_error *err)
+{
+    if (ctx->assume_yes) {
+        rv_log(ctx->log, RV_LOG_INFO, "ask", "%s: yes (--yes)", question->id);
+        return true;
+    }
+    if (ctx->ask == NULL) {
+        rv_fail(err, RV_E_USAGE, "nobody can be asked here (no terminal, and no --yes): %s", question->text);
+        return rv_advise(err, RV_ADVICE_UNANSWERED);
+    }
+    bool yes = ctx->ask(ctx->ask_context, question);
+    rv_log(ctx->log, RV_LOG_INFO, "ask", "%s: %s", question->id, yes ? "yes" : "no");
+    if (yes)
+        return true;
+    rv_fail(err, RV_E_USAGE, "the answer was not yes: %s", question->text);
+    return rv_advise(err, RV_ADVICE_DECLINED);
 }
 
 void rv_tell(struct rv_ctx *ctx, const struct rv_event *event)

@@ -39,6 +39,12 @@ struct rv_ctx {
 bool rv_ctx_init(struct rv_ctx *ctx, struct rv_error *err);
 void rv_ctx_clear(struct rv_ctx *ctx);
 
+/**
+ * Puts a question to the person. True: yes (or --yes). Else false with USAGE: nobody could be asked, or the
+ * answer was no; nothing may have been begun.
+ */
+bool rv_ask(struct rv_ctx *ctx, const struct rv_question *question, struct rv_error *err);
+
 void rv_tell_step(struct rv_ctx *ctx, const char *step, const char *text);
 void rv_tell_note(struct rv_ctx *ctx, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void rv_tell_warning(struct rv_ctx *ctx, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

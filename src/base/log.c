@@ -16,7 +16,8 @@ enum { LINES = 512, LINE = 512, MASKS = 32, MASK_TEXT = 64 };
 
 struct rv_log {
     pthread_mutex_t lock;
-    int fd;
+    int fd, echo_fd;
+    enum rv_log_level echo_most;
     bool identifiers;
     char *path;
     unsigned next, mask_count;
@@ -32,7 +33,7 @@ struct rv_log *rv_log_new(const char *path, bool identifiers, struct rv_error *e
         return NULL;
     }
     pthread_mutex_init(&log->lock, NULL);
-    log->fd = -1;
+    log->fd = log->echo_fd = -1;
     log->identifiers = identifiers;
     if (path == NULL)
         return log;
@@ -91,6 +92,8 @@ void rv_log(struct rv_log *log, enum rv_log_level level, const char *room, const
     memcpy(log->ring[log->next++ % LINES], line, sizeof line);
     if (log->fd >= 0)
         dprintf(log->fd, "%s\n", line);
+    if (log->echo_fd >= 0 && level <= log->echo_most)
+        dprintf(log->echo_fd, "%s\n", line);
     pthread_mutex_unlock(&log->lock);
 }
 
@@ -134,5 +137,15 @@ void rv_log_recent(struct rv_log *log, char *out, uint32_t out_size)
         out[n++] = '\n';
         out[n] = '\0';
     }
+    pthread_mutex_unlock(&log->lock);
+}
+
+void rv_log_echo(struct rv_log *log, int fd, enum rv_log_level most)
+{
+    if (log == NULL)
+        return;
+    pthread_mutex_lock(&log->lock);
+    log->echo_fd = fd;
+    log->echo_most = most;
     pthread_mutex_unlock(&log->lock);
 }

@@ -26,3 +26,5 @@ const char *rv_log_path(const struct rv_log *log);
 void rv_log_mask(struct rv_log *log, const char *identifier);
 /** Copies the last lines of the ring into out (NUL-terminated). */
 void rv_log_recent(struct rv_log *log, char *out, uint32_t out_size);
+/** Lines up to this level also go to a descriptor such as stderr; fd -1 ends that. */
+void rv_log_echo(struct rv_log *log, int fd, enum rv_log_level most);

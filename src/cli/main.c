@@ -1,8 +1,91 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
+/* argv -> a verb -> text or JSON. The order here is the order of a run. */
+#include "cli/face.h"
+#include "cli/interrupt.h"
 
-int main(void)
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+static int finish(struct rv_face *face, int code)
 {
-    puts("revive " REVIVE_VERSION);
-    return 0;
+    rv_progress_end(face);
+    rv_face_clear(face);
+    bool written = fflush(stdout) == 0 && !ferror(stdout);
+    if (!written && code == 0) {
+        fputs("revive: the output could not be written\n", stderr);
+        return 1;
+    }
+    return code;
+}
+
+static int fail(struct rv_face *face, const struct rv_error *err, json_t *result)
+{
+    rv_print_error(face, err, result);
+    return finish(face, rv_exit_code(err));
+}
+
+static int run_verb(struct rv_face *face, const struct rv_args *args, struct rv_ctx *ctx)
+{
+    struct rv_error err = { 0 };
+    json_t *result = json_object();
+    ctx->event = rv_face_event;
+    ctx->event_context = face;
+    ctx->assume_yes = rv_arg_flag(args, "yes");
+    if (isatty(STDIN_FILENO) && face->tty_err) {
+        ctx->ask = rv_face_ask;
+        ctx->ask_context = face;
+    }
+    face->ctx = ctx;
+    struct rv_run run = { .ctx = ctx, .args = args, .result = result, .json = face->json };
+    int code;
+    if (face->command->run(&run, &err)) {
+        rv_print_result(face, result);
+        code = finish(face, 0);
+    } else {
+        code = fail(face, &err, result);
+    }
+    json_decref(result);
+    return code;
+}
+
+static bool json_wanted(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    struct rv_face face;
+    struct rv_error err = { 0 };
+    struct rv_args args;
+    struct rv_ctx ctx;
+    const struct rv_command *command = NULL;
+
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe must not end an update half way */
+    bool understood = rv_args_parse(argc, argv, &command, &args, &err);
+    rv_face_init(&face, command, &args);
+    if (!understood) {
+        face.json = json_wanted(argc, argv);
+        return fail(&face, &err, NULL);
+    }
+    if (rv_arg_flag(&args, "version")) {
+        puts("revive " REVIVE_VERSION);
+        return finish(&face, 0);
+    }
+    if (rv_arg_flag(&args, "help") || command == NULL) {
+        rv_print_help(&face, command);
+        return finish(&face, 0);
+    }
+    if (!rv_ctx_init(&ctx, &err))
+        return fail(&face, &err, NULL);
+    rv_interrupt_watch(&ctx.cancel);
+    int code = run_verb(&face, &args, &ctx);
+    rv_interrupt_forget();
+    rv_log_free(ctx.log);
+    rv_ctx_clear(&ctx);
+    return code;
 }

@@ -41,6 +41,8 @@ enum {
     RV_COMMAND_LONG = 1 << 0,   /* prints JSON Lines of events, then {"event":"result"} */
     RV_COMMAND_DEVICE = 1 << 1, /* takes -d/--device */
     RV_COMMAND_ERASES = 1 << 2,
+    RV_COMMAND_RAW = 1 << 3,   /* every word after the verb is positional, options too */
+    RV_COMMAND_WATCH = 1 << 4, /* with its option --watch the command is LONG */
 };
 
 struct rv_command {

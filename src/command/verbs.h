@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every verb, one per file; command/table.c lists them in order. */
+/* Every verb, one per file; command/table.c lists them in order. A new verb is one file and a line in each. */
 #pragma once
 
 #include "command/command.h"
@@ -9,4 +9,5 @@ extern const struct rv_command rv_verb_list;
 extern const struct rv_command rv_verb_recovery_enter;
 extern const struct rv_command rv_verb_recovery_exit;
 extern const struct rv_command rv_verb_restart;
+extern const struct rv_command rv_verb_sim;
 extern const struct rv_command rv_verb_status; /* `revive` alone: name "" */

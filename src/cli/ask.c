@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Questions, on a terminal only. Without one the answer is no, and rv_ask() says so. */
+#include "cli/face.h"
+
+#include "base/text.h"
+
+#include <string.h>
+#include <unistd.h>
+
+enum { ANSWER_MAX = 256 };
+
+static bool read_line(char *out, size_t room)
+{
+    if (fgets(out, (int)room, stdin) == NULL)
+        return false;
+    out[strcspn(out, "\r\n")] = '\0';
+    return true;
+}
+
+bool rv_face_ask(void *context, const struct rv_question *question)
+{
+    struct rv_face *face = context;
+    char answer[ANSWER_MAX], text[1024];
+    pthread_mutex_lock(&face->lock);
+    rv_progress_end(face);
+    snprintf(text, sizeof text, "%s", question->text);
+    rv_text_clean(text);
+    fprintf(stderr, "%s%s%s\n", rv_style(face->colour_err, "bold"), text, rv_style(face->colour_err, "off"));
+    if (question->type_exactly != NULL) {
+        snprintf(text, sizeof text, "%s", question->type_exactly);
+        rv_text_clean(text);
+        fprintf(stderr, "Type \"%s\" to go on, anything else to stop: ", text);
+    } else {
+        fprintf(stderr, "Type y or n: ");
+    }
+    fflush(stderr);
+    bool told = read_line(answer, sizeof answer);
+    pthread_mutex_unlock(&face->lock);
+    if (!told)
+        return false;
+    if (question->type_exactly != NULL)
+        return strcmp(answer, text) == 0;
+    return rv_text_equal_nocase(answer, "y") || rv_text_equal_nocase(answer, "yes");
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Words for a person made from a verb's JSON: one function a verb, found by the verb's name. */
+#pragma once
+
+#include "cli/face.h"
+
+typedef void rv_print_fn(const struct rv_face *face, const json_t *result);
+
+/** Text of a key, cleaned by the verb already, or `otherwise`. */
+const char *rv_json_text(const json_t *object, const char *key, const char *otherwise);

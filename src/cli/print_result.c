@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/print.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *rv_json_text(const json_t *object, const char *key, const char *otherwise)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text != NULL && *text != '\0' ? text : otherwise;
+}
+
+/* A verb without a renderer of its own: its facts, one a line, nested ones indented. */
+static void print_plain(const json_t *value, int indent)
+{
+    const char *key;
+    json_t *one;
+    size_t i;
+    if (json_is_array(value)) {
+        json_array_foreach(value, i, one) print_plain(one, indent);
+        return;
+    }
+    if (!json_is_object(value)) {
+        char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY);
+        printf("%*s%s\n", indent, "", text != NULL ? text : json_string_value(value));
+        free(text);
+        return;
+    }
+    json_object_foreach((json_t *)(uintptr_t)value, key, one)
+    {
+        if (json_is_object(one) || json_is_array(one)) {
+            printf("%*s%s:\n", indent, "", key);
+            print_plain(one, indent + 2);
+        } else if (!json_is_null(one)) {
+            printf("%*s%-20s ", indent, "", key);
+            print_plain(one, 0);
+        }
+    }
+}
+
+static const struct {
+    const char *verb;
+    rv_print_fn *print;
+} printers[] = {
+    { "", NULL },
+};
+
+void rv_print_result(struct rv_face *face, json_t *result)
+{
+    if (face->json) {
+        json_t *document = json_object();
+        if (face->lines)
+            json_object_set_new(document, "event", json_string("result"));
+        json_object_set_new(document, "ok", json_true());
+        json_object_update_missing(document, result);
+        if (json_array_size(face->warnings) > 0)
+            json_object_set(document, "warnings", face->warnings);
+        rv_print_json(face, document);
+        json_decref(document);
+        return;
+    }
+    rv_progress_end(face);
+    for (size_t i = 0; i < RV_COUNT(printers); i++) {
+        if (printers[i].print != NULL && strcmp(printers[i].verb, face->command->name) == 0) {
+            printers[i].print(face, result);
+            return;
+        }
+    }
+    print_plain(result, 0);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command/command.h"
+#include "command/verbs.h"
+
+#include <string.h>
+
+/* Sorted by name; tests/command walks it. */
+const struct rv_command *const rv_commands[] = {
+    &rv_verb_status, /* "" */
+    &rv_verb_info,
+    &rv_verb_list,
+    &rv_verb_recovery_enter,
+    &rv_verb_recovery_exit,
+    &rv_verb_restart,
+    &rv_verb_sim,
+    NULL,
+};
+
+const struct rv_command *rv_command_find(const char *name)
+{
+    for (size_t i = 0; rv_commands[i] != NULL; i++)
+        if (strcmp(rv_commands[i]->name, name) == 0)
+            return rv_commands[i];
+    return NULL;
+}
+
+const char *rv_arg(const struct rv_args *args, const char *name)
+{
+    for (size_t i = args->count; i-- > 0;)
+        if (strcmp(args->options[i].name, name) == 0)
+            return args->options[i].value;
+    return NULL;
+}
+
+bool rv_arg_flag(const struct rv_args *args, const char *name)
+{
+    return rv_arg(args, name) != NULL;
+}
+
+const char *rv_arg_word(const struct rv_args *args, size_t index)
+{
+    return index < args->words ? args->positional[index] : NULL;
+}
