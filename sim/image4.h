@@ -5,7 +5,8 @@
 #include "sim/device.h"
 
 enum sim_image_rule {
-    SIM_IMAGE_NEEDS_NONCE = 1 << 0, /* BNCH must equal the present ApNonce (images sent by a host) */
+    SIM_IMAGE_NEEDS_NONCE = 1 << 0,     /* BNCH must equal the present ApNonce (images sent by a host) */
+    SIM_IMAGE_NEEDS_SEP_NONCE = 1 << 1, /* snon must equal the present SepNonce (SEP images sent by a host) */
 };
 
 /**
@@ -20,6 +21,10 @@ bool sim_ticket_accept(struct rv_span im4m, struct rv_span root, const struct si
                        char *why, size_t why_size);
 /** DGST of an object in a ticket; len 0 when it has none. */
 size_t sim_ticket_digest(struct rv_span im4m, const char *tag, uint8_t *to, size_t room);
+/** Octets of a property of the ticket itself ("BNCH", "snon", "srvn"); len 0 when it has none. Borrowed. */
+struct rv_span sim_ticket_octets(struct rv_span im4m, const char *property);
+/** Type tag of an IM4P ("rdsk") into out; false when the bytes are no IM4P. payload borrowed, may be NULL. */
+bool sim_im4p_read(struct rv_span im4p, char out[5], struct rv_span *payload);
 
 /** An IM4P around a payload (at most 4-letter tag), and an IMG4 around an IM4P and a ticket. */
 struct rv_blob *sim_im4p_make(const char *tag, const char *version, struct rv_span payload, struct rv_error *err);
