@@ -45,7 +45,7 @@ plist_t rv_ipsw_choose(const struct rv_ipsw *ipsw, const struct rv_target *targe
 
 /** Names of a build identity's manifest components in manifest order; *names is freed with rv_free. */
 bool rv_identity_components(plist_t identity, const char ***names, size_t *count, struct rv_error *err);
-plist_t rv_identity_component(plist_t identity, const char *component); /* manifest entry or NULL */
+plist_t rv_identity_component(plist_t identity, const char *component);            /* manifest entry or NULL */
 bool rv_component_flag(plist_t identity, const char *component, const char *flag); /* Info.<flag> */
 
 /** Whole component file as it stands in the IPSW; retagged (Img4PayloadType) where the manifest says so. */
@@ -94,7 +94,8 @@ bool rv_ticket_verify(struct rv_ctx *ctx, const struct rv_ticket *ticket, plist_
 struct rv_blob *rv_personalise(struct rv_ipsw *ipsw, plist_t identity, const char *component,
                                const struct rv_ticket *ticket, struct rv_error *err);
 
-/** Signed ticket for one coprocessor or the baseband: posts `request` merged with the base fields; dict, caller frees. */
+/** Signed ticket for one coprocessor or the baseband: posts `request` merged with the base fields; dict, caller frees.
+ */
 plist_t rv_tss_ask(struct rv_ctx *ctx, plist_t request, struct rv_error *err);
 /** Baseband: asks for BBTicket and returns the .bbfw with blobs stitched in (a zip); arguments may be NULL. */
 struct rv_blob *rv_baseband_personalise(struct rv_ctx *ctx, struct rv_ipsw *ipsw, plist_t identity, uint64_t ecid,

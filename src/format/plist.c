@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "format/plist_shape.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { PARSE_MAX = 256 * 1024 * 1024 };
@@ -124,4 +125,24 @@ bool rv_plist_bool(plist_t dict, const char *key, bool fallback)
 bool rv_plist_number(plist_t dict, const char *key, uint64_t *out)
 {
     return rv_plist_uint(dict, key, out) || rv_text_number(rv_plist_text(dict, key), 0, out);
+}
+
+bool rv_plist_walk(struct rv_plist_walk *walk)
+{
+    if (walk->own == NULL && PLIST_IS_DICT(walk->dict))
+        plist_dict_new_iter(walk->dict, &walk->own);
+    free(walk->held);
+    walk->held = NULL;
+    walk->value = NULL;
+    if (walk->own != NULL)
+        plist_dict_next_item(walk->dict, walk->own, &walk->held, &walk->value);
+    walk->key = walk->held;
+    return walk->key != NULL && walk->value != NULL;
+}
+
+void rv_plist_walk_clear(struct rv_plist_walk *walk)
+{
+    free(walk->held);
+    free(walk->own);
+    *walk = (struct rv_plist_walk){ .dict = NULL };
 }

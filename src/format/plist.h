@@ -29,3 +29,14 @@ bool rv_plist_int(plist_t dict, const char *key, int64_t *out); /* 2^64-1 reads 
 bool rv_plist_bool(plist_t dict, const char *key, bool fallback);
 /** An integer or a text like "0x8015" (BuildManifest's chip and board ids). */
 bool rv_plist_number(plist_t dict, const char *key, uint64_t *out);
+
+/** Walks a dict in its own order. RV_AUTO_CLEAR(rv_plist_walk) w = { .dict = d }; while (rv_plist_walk(&w)) … */
+struct rv_plist_walk {
+    plist_t dict;
+    const char *key; /* until the next step */
+    plist_t value;   /* borrowed from dict */
+    void *own;
+    char *held;
+};
+bool rv_plist_walk(struct rv_plist_walk *walk);
+void rv_plist_walk_clear(struct rv_plist_walk *walk);
