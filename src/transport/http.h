@@ -7,8 +7,8 @@
 
 struct rv_http_request {
     const char *url;
-    struct rv_span body;          /* empty: GET */
-    const char *const *headers;   /* "Name: value", NULL-terminated; may be NULL */
+    struct rv_span body;        /* empty: GET */
+    const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
     const char *user_agent;
     size_t reply_cap_bytes;
     uint32_t timeout_ms; /* of no progress */

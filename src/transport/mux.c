@@ -1,53 +1,130 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libusbmuxd 2.0.2 opens a socket to the daemon for each call and waits at most 5 s for each answer, which
+ * a cancel cannot cut short. Its tag counter is a plain global of the library: one lock around every call.
+ * It does not hand out LocationID, so rv_mux_id.location stays 0.
+ */
 #include "transport/mux.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <usbmuxd.h>
+
+enum { PAIR_RECORD_MAX = 1 << 20 };
+
+static pthread_mutex_t library_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static bool fail_daemon(struct rv_error *err)
+{
+    rv_fail(err, RV_E_GONE, "no usbmux daemon answers%s%s", getenv("USBMUXD_SOCKET_ADDRESS") != NULL ? " at " : "",
+            getenv("USBMUXD_SOCKET_ADDRESS") != NULL ? getenv("USBMUXD_SOCKET_ADDRESS") : "");
+    return rv_advise(err, RV_ADVICE_NO_MUX);
+}
 
 bool rv_mux_list(struct rv_ctx *ctx, struct rv_mux_id *out, size_t max, size_t *count, struct rv_error *err)
 {
-    (void)ctx;
-    (void)out;
-    (void)max;
-    (void)count;
-    return rv_fail(err, RV_E_UNSUPPORTED, "not built yet");
+    usbmuxd_device_info_t *list = NULL;
+    if (!rv_cancel_point(&ctx->cancel, err))
+        return false;
+    pthread_mutex_lock(&library_lock);
+    int n = usbmuxd_get_device_list(&list);
+    pthread_mutex_unlock(&library_lock);
+    if (n < 0)
+        return fail_daemon(err);
+    size_t found = 0;
+    for (int i = 0; i < n && found < max; i++) {
+        struct rv_mux_id *id = &out[found++];
+        *id = (struct rv_mux_id){
+            .handle = list[i].handle,
+            .product = (uint16_t)list[i].product_id,
+            .network = list[i].conn_type == CONNECTION_TYPE_NETWORK,
+        };
+        snprintf(id->udid, sizeof id->udid, "%s", list[i].udid);
+    }
+    usbmuxd_device_list_free(&list);
+    *count = found;
+    return true;
 }
 
 struct rv_stream *rv_mux_connect(struct rv_ctx *ctx, const struct rv_mux_id *id, uint16_t port, struct rv_error *err)
 {
-    (void)ctx;
-    (void)id;
-    (void)port;
-    rv_fail(err, RV_E_UNSUPPORTED, "not built yet");
+    if (!rv_cancel_point(&ctx->cancel, err))
+        return NULL;
+    pthread_mutex_lock(&library_lock);
+    int fd = usbmuxd_connect(id->handle, port);
+    pthread_mutex_unlock(&library_lock);
+    if (fd >= 0)
+        return rv_stream_take_fd(ctx, fd, err);
+    if (fd == -ECONNREFUSED)
+        rv_fail(err, RV_E_REFUSED, "nothing listens on port %u of the device", port);
+    else if (fd == -ENODEV)
+        rv_fail(err, RV_E_GONE, "the device has left");
+    else
+        rv_fail(err, RV_E_GONE, "usbmux gives no connection to port %u of the device (%d)", port, fd);
     return NULL;
 }
 
 struct rv_blob *rv_mux_pair_record(struct rv_ctx *ctx, const char *udid, struct rv_error *err)
 {
-    (void)ctx;
-    (void)udid;
-    rv_fail(err, RV_E_UNSUPPORTED, "not built yet");
-    return NULL;
+    char *data = NULL;
+    uint32_t size = 0;
+    if (!rv_cancel_point(&ctx->cancel, err))
+        return NULL;
+    pthread_mutex_lock(&library_lock);
+    int n = usbmuxd_read_pair_record(udid, &data, &size);
+    pthread_mutex_unlock(&library_lock);
+    struct rv_blob *record = NULL;
+    if (n == 0 && data != NULL && size > 0 && size <= PAIR_RECORD_MAX)
+        record = rv_blob_copy(rv_span(data, size), err);
+    else if (n == -EIO)
+        fail_daemon(err);
+    else if (n == 0 && size > PAIR_RECORD_MAX)
+        rv_fail(err, RV_E_LIMIT, "the pair record has %u bytes", size);
+    else
+        rv_fail(err, RV_E_NOT_FOUND, "this computer has no pair record of the device");
+    if (data != NULL)
+        rv_wipe(data, size); /* it holds private keys */
+    free(data);              /* the library's own malloc */
+    return record;
 }
 
 bool rv_mux_save_pair_record(struct rv_ctx *ctx, const char *udid, uint32_t handle, struct rv_span record,
                              struct rv_error *err)
 {
-    (void)ctx;
-    (void)udid;
-    (void)handle;
-    (void)record;
-    return rv_fail(err, RV_E_UNSUPPORTED, "not built yet");
+    if (!rv_cancel_point(&ctx->cancel, err))
+        return false;
+    pthread_mutex_lock(&library_lock);
+    int n = usbmuxd_save_pair_record_with_device_id(udid, handle, (const char *)record.ptr, (uint32_t)record.len);
+    pthread_mutex_unlock(&library_lock);
+    return n == 0 || rv_fail_sys(err, RV_E_IO, n < 0 ? -n : n, "the usbmux daemon does not save the pair record");
 }
 
 bool rv_mux_delete_pair_record(struct rv_ctx *ctx, const char *udid, struct rv_error *err)
 {
-    (void)ctx;
-    (void)udid;
-    return rv_fail(err, RV_E_UNSUPPORTED, "not built yet");
+    if (!rv_cancel_point(&ctx->cancel, err))
+        return false;
+    pthread_mutex_lock(&library_lock);
+    int n = usbmuxd_delete_pair_record(udid);
+    pthread_mutex_unlock(&library_lock);
+    if (n == -ENOENT)
+        return rv_fail(err, RV_E_NOT_FOUND, "this computer has no pair record of the device");
+    return n == 0 || rv_fail_sys(err, RV_E_IO, n < 0 ? -n : n, "the usbmux daemon does not delete the pair record");
 }
 
 bool rv_mux_buid(struct rv_ctx *ctx, char *out, size_t out_size, struct rv_error *err)
 {
-    (void)ctx;
-    (void)out;
-    (void)out_size;
-    return rv_fail(err, RV_E_UNSUPPORTED, "not built yet");
+    char *buid = NULL;
+    if (!rv_cancel_point(&ctx->cancel, err))
+        return false;
+    pthread_mutex_lock(&library_lock);
+    int n = usbmuxd_read_buid(&buid);
+    pthread_mutex_unlock(&library_lock);
+    bool ok = n == 0 && buid != NULL && strlen(buid) < out_size;
+    if (ok)
+        snprintf(out, out_size, "%s", buid);
+    free(buid);
+    return ok || fail_daemon(err);
 }

@@ -38,6 +38,7 @@ struct rv_usb *rv_usb_open(struct rv_usb_bus *bus, const struct rv_usb_id *id, s
 void rv_usb_free(struct rv_usb *usb);
 RV_DEFINE_AUTO(rv_usb)
 const struct rv_usb_id *rv_usb_identity(const struct rv_usb *usb);
+struct rv_ctx *rv_usb_ctx(const struct rv_usb *usb);
 
 bool rv_usb_configure(struct rv_usb *usb, int configuration, struct rv_error *err); /* no-op when it is set */
 bool rv_usb_claim(struct rv_usb *usb, int interface, struct rv_error *err);
