@@ -2,6 +2,7 @@
 /* argv -> a verb -> text or JSON. The order here is the order of a run. */
 #include "cli/face.h"
 #include "cli/interrupt.h"
+#include "cli/logs.h"
 
 #include <signal.h>
 #include <string.h>
@@ -39,10 +40,12 @@ static int run_verb(struct rv_face *face, const struct rv_args *args, struct rv_
     face->ctx = ctx;
     struct rv_run run = { .ctx = ctx, .args = args, .result = result, .json = face->json };
     int code;
-    if (face->command->run(&run, &err)) {
+    if (rv_logs_open(face, ctx, args, &err) && face->command->run(&run, &err)) {
         rv_print_result(face, result);
         code = finish(face, 0);
     } else {
+        for (size_t i = err.depth; i-- > 0;)
+            rv_log(ctx->log, RV_LOG_ERROR, "cli", "%s: %s", rv_code_name(err.code), err.text[i]);
         code = fail(face, &err, result);
     }
     json_decref(result);

@@ -27,7 +27,7 @@ static bool run_sim(struct rv_run *run, struct rv_error *err)
 
 const struct rv_command rv_verb_sim = {
     .name = "sim",
-    .summary = "run and script the virtual iPhone",
+    .summary = "Run and script the virtual iPhone",
     .words = "…",
     .about = "Hands its words to revive-sim, the virtual iPhone that revive is tried and tested with.",
     .example = "revive sim --help\n    lists what the virtual iPhone can do",
