@@ -7,13 +7,8 @@
 /* Sorted by name; tests/command walks it. */
 const struct rv_command *const rv_commands[] = {
     &rv_verb_status, /* "" */
-    &rv_verb_info,
-    &rv_verb_list,
-    &rv_verb_recovery_enter,
-    &rv_verb_recovery_exit,
-    &rv_verb_restart,
-    &rv_verb_sim,
-    NULL,
+    &rv_verb_info,   &rv_verb_list, &rv_verb_recovery_enter, &rv_verb_recovery_exit, &rv_verb_restart,
+    &rv_verb_sim,    NULL,
 };
 
 const struct rv_command *rv_command_find(const char *name)
