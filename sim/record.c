@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The device's own record: what it saw and did, one JSON line each, for tests to hold clients against. */
+#include "sim/model.h"
+
+#include "base/file.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+void sim_json_text(const char *text, char *out, size_t size)
+{
+    size_t at = 0;
+    for (const unsigned char *p = (const unsigned char *)text; *p != 0 && at + 8 < size; p++) {
+        if (*p == '"' || *p == '\\') {
+            out[at++] = '\\';
+            out[at++] = (char)*p;
+        } else if (*p < 0x20 || *p >= 0x7f) {
+            /* Bytes, not characters: what came over a wire need not be UTF-8. */
+            at += (size_t)snprintf(out + at, size - at, "\\u%04x", *p);
+        } else {
+            out[at++] = (char)*p;
+        }
+    }
+    out[at] = 0;
+}
+
+void sim_record(struct sim_device *device, const char *what, const char *fmt, ...)
+{
+    char text[600], quoted[1400], line[1600];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    sim_json_text(text, quoted, sizeof quoted);
+    int len = snprintf(line, sizeof line, "{\"ms\":%llu,\"what\":\"%s\",\"text\":\"%s\"}\n",
+                       (unsigned long long)sim_now_ms(), what, quoted);
+    if (len < 0 || (size_t)len >= sizeof line)
+        return;
+    pthread_mutex_lock(&device->record_lock);
+    struct rv_error ignored = { 0 }; /* a full disk must not stop the phone */
+    if (device->record_fd >= 0)
+        (void)rv_fd_write_all(device->record_fd, rv_span(line, (size_t)len), &ignored);
+    pthread_mutex_unlock(&device->record_lock);
+}
