@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOCKDOWN_PORT = 62078, DYNAMIC_FIRST = 49152, DYNAMIC_LAST = 62000, OFFERS_MAX = 32, CONNECTIONS_MAX = 256 };
+enum { LOCKDOWN_PORT = 62078, PROXY_PORT = 1082, DYNAMIC_FIRST = 49152, DYNAMIC_LAST = 62000, OFFERS_MAX = 32, CONNECTIONS_MAX = 256 };
 enum { BACKLOG = 8, HOST_ID_MAX = 64 };
 
 struct connection {
@@ -121,26 +121,27 @@ void sim_services_free(struct sim_services *s)
 
 /* ---- connections ---- */
 
-static bool track(struct sim_services *s, int fd)
+static struct connection *track(struct sim_services *s, int fd)
 {
     struct connection *c = s->connection_count < CONNECTIONS_MAX ? rv_alloc(sizeof *c) : NULL;
     if (c == NULL)
-        return false;
+        return NULL;
     *c = (struct connection){ .next = s->connections, .fd = fd, .copy = dup(fd) };
     if (c->copy < 0) {
         rv_free(c);
-        return false;
+        return NULL;
     }
     s->connections = c;
     s->connection_count++;
-    return true;
+    return c;
 }
 
-static void untrack(struct sim_services *s, int fd)
+/* By its entry, or by its number when `which` is NULL: a number may already be somebody else's once it is closed. */
+static void untrack(struct sim_services *s, const struct connection *which, int fd)
 {
     for (struct connection **at = &s->connections; *at != NULL; at = &(*at)->next) {
         struct connection *c = *at;
-        if (c->fd != fd)
+        if (which != NULL ? c != which : c->fd != fd)
             continue;
         *at = c->next;
         s->connection_count--;
@@ -157,14 +158,16 @@ void sim_port_hangup(struct sim_device *device, int fd)
     struct sim_services *s = sim_device_services(device);
     shutdown(fd, SHUT_RDWR);
     pthread_mutex_lock(&s->lock);
-    untrack(s, fd);
+    untrack(s, NULL, fd);
     close(fd);
     pthread_mutex_unlock(&s->lock);
 }
 
 struct job {
     struct sim_services *home;
-    int fd;
+    int fd;                        /* -1: no connection, `task` */
+    struct connection *connection; /* its entry while the job runs */
+    void (*task)(struct sim_device *device);
     void (*body)(struct sim_device *device, int fd); /* lockdown or restored: owns fd; NULL: an offer */
     struct offer offer;
 };
@@ -182,14 +185,16 @@ static void *job_main(void *context)
 {
     struct job *job = context;
     struct sim_services *s = job->home;
-    int fd = job->fd;
-    if (job->body != NULL)
-        job->body(s->device, fd);
+    if (job->task != NULL)
+        job->task(s->device);
+    else if (job->body != NULL)
+        job->body(s->device, job->fd);
     else
         serve_offer(s, job);
-    rv_free(job);
     pthread_mutex_lock(&s->lock);
-    untrack(s, fd);
+    if (job->connection != NULL)
+        untrack(s, job->connection, -1);
+    rv_free(job);
     s->threads--;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
@@ -200,11 +205,13 @@ static void *job_main(void *context)
 static bool start(struct sim_services *s, const struct job *what)
 {
     struct job *job = rv_alloc(sizeof *job);
-    if (job == NULL || !track(s, what->fd)) {
+    if (job == NULL)
+        return false;
+    *job = *what;
+    if (what->fd >= 0 && (job->connection = track(s, what->fd)) == NULL) {
         rv_free(job);
         return false;
     }
-    *job = *what;
     sigset_t pipe, before;
     sigemptyset(&pipe);
     sigaddset(&pipe, SIGPIPE);
@@ -220,9 +227,22 @@ static bool start(struct sim_services *s, const struct job *what)
     if (status == 0)
         return true;
     s->threads--;
-    untrack(s, what->fd);
+    if (job->connection != NULL)
+        untrack(s, job->connection, -1);
     rv_free(job);
     return false;
+}
+
+bool sim_services_run(struct sim_device *device, void (*task)(struct sim_device *device))
+{
+    struct sim_services *s = sim_device_services(device);
+    if (s == NULL)
+        return false;
+    struct job job = { .home = s, .fd = -1, .task = task };
+    pthread_mutex_lock(&s->lock);
+    bool started = !s->closing && start(s, &job);
+    pthread_mutex_unlock(&s->lock);
+    return started;
 }
 
 /* ---- who answers ---- */
@@ -251,10 +271,10 @@ static bool greet(int fd, struct rv_span greeting)
 
 static bool enqueue(struct sim_services *s, struct sim_listener *l, int fd, struct rv_span greeting)
 {
-    if (l->count == BACKLOG || !track(s, fd))
+    if (l->count == BACKLOG || track(s, fd) == NULL)
         return false;
     if (!greet(fd, greeting)) {
-        untrack(s, fd);
+        untrack(s, NULL, fd);
         return false;
     }
     l->waiting[l->count++] = fd;
@@ -276,6 +296,8 @@ static bool hand_over(struct sim_services *s, enum sim_mode mode, uint16_t port,
         memset(offer, 0, sizeof *offer);
     } else if (port == LOCKDOWN_PORT) {
         job.body = mode == SIM_RESTORE ? sim_restored_serve : sim_lockdown_serve;
+    } else if (port == PROXY_PORT && mode == SIM_RESTORE) {
+        job.body = sim_proxy_serve;
     } else {
         return false;
     }
@@ -414,7 +436,7 @@ void sim_port_close(struct sim_listener *l)
             break;
         }
     for (size_t i = 0; i < l->count; i++) {
-        untrack(s, l->waiting[i]);
+        untrack(s, NULL, l->waiting[i]);
         close(l->waiting[i]);
     }
     pthread_mutex_unlock(&s->lock);

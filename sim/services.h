@@ -40,8 +40,12 @@ void sim_port_close(struct sim_listener *listener);
 typedef void sim_service_fn(struct sim_device *device, struct sim_wire *wire);
 uint16_t sim_services_offer(struct sim_device *device, sim_service_fn *serve, bool tls, const char *host_id);
 
-/** restored.c / asr.c: thread bodies; they own fd and close it. */
+/** A thread of the running system without a connection; ends by itself soon after the device leaves the bus. */
+bool sim_services_run(struct sim_device *device, void (*task)(struct sim_device *device));
+
+/** restored.c, reverse_proxy.c: thread bodies; they own fd and close it. */
 void sim_restored_serve(struct sim_device *device, int fd);
+void sim_proxy_serve(struct sim_device *device, int fd);
 /** lockdown.c */
 void sim_lockdown_serve(struct sim_device *device, int fd);
 

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one loop that walks restored's table: operations, checkpoints, the device log, faults to order, what
+ * happens after a failure, and the final status. Message shapes as public clients read them (restore protocol
+ * notes 2.2, 2.5); the log's grammar is that of real device logs.
+ */
+#include "sim/restored_run.h"
+
+#include "base/text.h"
+#include "sim/services.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { REPLY_MAX = 512 * 1024 * 1024, PATIENCE_MS = 600000, PATIENCE_FLOOR_MS = 60000, STALL_MS = 3600000 };
+enum { FINAL_MS = 30000, SKIPPED_MAX = 64, PREVIOUS_EXIT = 0x100 };
+
+/* ---- faults ---- */
+
+bool sim_fault_take(struct sim_device *device, const char *name, char *out, size_t out_size)
+{
+    char key[96], value[128];
+    snprintf(key, sizeof key, "fault.%s", name);
+    if (!sim_setting(device, key, value, sizeof value) || value[0] == '\0' || strcmp(value, "no") == 0)
+        return false;
+    const char *plain = value;
+    if (rv_text_starts(value, "always:"))
+        plain += strlen("always:");
+    else
+        sim_setting_put(device, key, "");
+    snprintf(out, out_size, "%s", plain);
+    sim_record(device, "fault", "%s = %s", name, plain);
+    return true;
+}
+
+bool sim_fault_at(struct sim_device *device, const char *name, const char *point)
+{
+    char key[96], value[128];
+    snprintf(key, sizeof key, "fault.%s", name);
+    if (!sim_setting(device, key, value, sizeof value))
+        return false;
+    bool always = rv_text_starts(value, "always:");
+    const char *plain = value + (always ? strlen("always:") : 0);
+    size_t len = strlen(point);
+    if (strncmp(plain, point, len) != 0 || (plain[len] != '\0' && plain[len] != ':'))
+        return false;
+    sim_record(device, "fault", "%s = %s", name, plain);
+    if (!always)
+        sim_setting_put(device, key, "");
+    return true;
+}
+
+/* ---- the device log ---- */
+
+void restored_log(struct restored *r, const char *fmt, ...)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    struct tm tm;
+    gmtime_r(&now.tv_sec, &tm);
+    char text[512];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    struct rv_error err = { 0 };
+    /* A full log only loses its end. */
+    (void)rv_buf_add_format(&r->log, &err, "[%02d:%02d:%02d.%04ld-GMT]{3>6} %s\n", tm.tm_hour, tm.tm_min, tm.tm_sec,
+                            now.tv_nsec / 100000, text);
+}
+
+/* ---- messages ---- */
+
+int restored_patience_ms(struct restored *r)
+{
+    char text[24];
+    uint64_t ms = 0;
+    if (sim_setting(r->device, "restored.reply_ms", text, sizeof text) && rv_text_number(text, 10, &ms) &&
+        ms < INT32_MAX)
+        return (int)ms;
+    /* How long a device waits is not known [I]; the host's own work does not run at the device's time scale. */
+    double scaled = PATIENCE_MS * sim_time_scale(r->device);
+    return scaled < PATIENCE_FLOOR_MS ? PATIENCE_FLOOR_MS : (int)scaled;
+}
+
+static bool lose_host(struct restored *r, struct rv_error *err, const char *what)
+{
+    r->lost = true;
+    restored_log(r, "%s", what);
+    return rv_fail(err, RV_E_GONE, "%s", what);
+}
+
+bool restored_send(struct restored *r, plist_t take_message, struct rv_error *err)
+{
+    bool sent = !r->lost && sim_wire_plist_write(&r->wire, take_message);
+    plist_free(take_message);
+    return sent || lose_host(r, err, "could not send message: connection closed");
+}
+
+plist_t restored_receive(struct restored *r, struct rv_error *err)
+{
+    for (unsigned skipped = 0; skipped < SKIPPED_MAX && !r->lost; skipped++) {
+        plist_t message = sim_wire_plist_read(&r->wire, REPLY_MAX, restored_patience_ms(r));
+        if (message == NULL || plist_get_node_type(message) != PLIST_DICT) {
+            plist_free(message);
+            break;
+        }
+        const char *type = sim_plist_text(message, "MsgType");
+        if (type == NULL)
+            return message;
+        sim_record(r->device, "restored", "the host said %s while an answer was due", type);
+        plist_free(message);
+    }
+    lose_host(r, err, "could not receive message");
+    return NULL;
+}
+
+static plist_t message_new(const char *type)
+{
+    plist_t message = plist_new_dict();
+    plist_dict_set_item(message, "MsgType", plist_new_string(type));
+    return message;
+}
+
+bool restored_ask(struct restored *r, const char *type, plist_t take_arguments, struct rv_error *err)
+{
+    plist_t message = message_new("DataRequestMsg");
+    plist_dict_set_item(message, "DataType", plist_new_string(type));
+    if (take_arguments != NULL)
+        plist_dict_set_item(message, "Arguments", take_arguments);
+    sim_record(r->device, "request", "%s", type);
+    return restored_send(r, message, err) || rv_while(err, "asking the host for %s", type);
+}
+
+plist_t restored_fetch(struct restored *r, const char *type, plist_t take_arguments, struct rv_error *err)
+{
+    if (!restored_ask(r, type, take_arguments, err))
+        return NULL;
+    plist_t answer = restored_receive(r, err);
+    if (answer == NULL)
+        rv_while(err, "waiting for %s", type);
+    return answer;
+}
+
+bool restored_progress(struct restored *r, unsigned operation, int progress, struct rv_error *err)
+{
+    plist_t message = message_new("ProgressMsg");
+    plist_dict_set_item(message, "Operation", plist_new_uint(operation));
+    plist_dict_set_item(message, "Progress", plist_new_uint((uint64_t)(int64_t)progress));
+    return restored_send(r, message, err);
+}
+
+/* 10 to 15 tell ends only, by number; 16 and later both, with the name. */
+static bool send_checkpoint(struct restored *r, const struct restored_step *step, int result, bool complete,
+                            struct rv_error *err)
+{
+    bool names = r->generation->checkpoint_names;
+    if (step->checkpoint == 0 || (!complete && !names))
+        return true;
+    plist_t message = message_new("CheckpointMsg");
+    plist_dict_set_item(message, "CHECKPOINT_ID", plist_new_uint(step->checkpoint));
+    plist_dict_set_item(message, "CHECKPOINT_RESULT", plist_new_uint((uint64_t)(int64_t)result));
+    if (names) {
+        plist_dict_set_item(message, "CHECKPOINT_NAME", plist_new_string(step->name));
+        plist_dict_set_item(message, "CHECKPOINT_COMPLETE", plist_new_bool(complete));
+    }
+    return restored_send(r, message, err);
+}
+
+/* ---- faults of the conversation ---- */
+
+static bool send_raw(struct restored *r, uint32_t length, const char *body, struct rv_error *err)
+{
+    uint8_t head[4];
+    rv_put_u32be(head, length);
+    if (!sim_wire_write(&r->wire, rv_span(head, sizeof head)) || !sim_wire_write(&r->wire, rv_span(body, strlen(body))))
+        return lose_host(r, err, "could not send message: connection closed");
+    return true;
+}
+
+/* Says nothing more; ends when the host goes, or the device leaves the bus. */
+static bool stall(struct restored *r, struct rv_error *err)
+{
+    struct pollfd wait = { .fd = r->wire.fd, .events = POLLRDHUP };
+    (void)poll(&wait, 1, STALL_MS);
+    return lose_host(r, err, "the device stalled until the host went away");
+}
+
+static bool ordered_status(struct restored *r, const struct restored_step *step, struct rv_error *err)
+{
+    char value[128] = "";
+    sim_setting(r->device, "fault.restored.status", value, sizeof value);
+    const char *colon = strrchr(value, ':');
+    long number = colon != NULL ? strtol(colon + 1, NULL, 10) : step->status;
+    if (!sim_fault_at(r->device, "restored.status", step->name))
+        return true;
+    rv_fail(err, RV_E_REFUSED, "ordered failure in %s", step->name);
+    err->apple = (int32_t)number;
+    return false;
+}
+
+static bool unknown_request(struct restored *r, struct rv_error *err)
+{
+    plist_t answer = restored_fetch(r, "DataNobodyHasHeardOf", NULL, err);
+    bool answered = answer != NULL;
+    plist_free(answer);
+    return answered;
+}
+
+static bool faults_before(struct restored *r, const struct restored_step *step, struct rv_error *err)
+{
+    struct sim_device *device = r->device;
+    if (sim_fault_at(device, "restored.vanish", step->name)) {
+        r->rebooting = true; /* nothing more from us: the cable is out, whoever plugs it in finds what is there */
+        r->lost = true;
+        sim_device_unplug(device);
+        return rv_fail(err, RV_E_GONE, "the cable was pulled at %s", step->name);
+    }
+    if (sim_fault_at(device, "restored.reboot", step->name)) {
+        r->rebooting = r->lost = true;
+        sim_device_reboot(device, "a fault ordered a reboot in the middle of the restore");
+        return rv_fail(err, RV_E_GONE, "the device rebooted at %s", step->name);
+    }
+    if (sim_fault_at(device, "restored.stall", step->name))
+        return stall(r, err);
+    if (sim_fault_at(device, "restored.malformed", step->name) && !send_raw(r, 19, "<plist><dict></plis", err))
+        return false;
+    if (sim_fault_at(device, "restored.oversize", step->name) && !send_raw(r, 0xFFFFFFF0u, "<plist>", err))
+        return false;
+    if (sim_fault_at(device, "restored.unknown_message", step->name) &&
+        !restored_send(r, message_new("MessageNobodyHasHeardOf"), err))
+        return false;
+    if (sim_fault_at(device, "restored.unknown_request", step->name) && !unknown_request(r, err))
+        return false;
+    return ordered_status(r, step, err);
+}
+
+/* ---- steps ---- */
+
+static bool do_step(struct restored *r, const struct restored_step *step, struct rv_error *err)
+{
+    bool percent = step->op_flags & OP_PERCENT;
+    for (unsigned i = 0; i < step->times; i++) {
+        if (!restored_progress(r, step->operation, percent ? 0 : -1, err))
+            return false;
+        sim_pause(r->device, step->ms / step->times);
+    }
+    if (step->times == 0)
+        sim_pause(r->device, step->ms);
+    if (step->run != NULL && !step->run(r, step, err))
+        return false;
+    return !percent || restored_progress(r, step->operation, 100, err);
+}
+
+/* "[0]D(outermost)[1]D(…)": the chain of causes as device logs write it. */
+static void log_failure(struct restored *r, const struct restored_step *step, int status, const struct rv_error *err)
+{
+    char chain[400] = "";
+    size_t at = 0;
+    for (unsigned i = 0; i < err->depth && at < sizeof chain; i++) {
+        int n = snprintf(chain + at, sizeof chain - at, "[%u]D(%s)", i, err->text[err->depth - 1 - i]);
+        at += n > 0 ? (size_t)n : 0;
+    }
+    restored_log(r, "CHECKPOINT FAILURE:(FAILURE:%d) RESTORED:[0x%04X] %s %s", status, step->checkpoint, step->name,
+                 chain);
+    restored_log(r, "restore-step-results = {0x1107%04X:{0:%d}}", step->checkpoint, status);
+    restored_log(r, "restore-step-error = {0x1107%04X:\"%s\"}", step->checkpoint, chain);
+}
+
+static bool run_step(struct restored *r, const struct restored_step *step)
+{
+    struct rv_error err = { 0 };
+    r->now = step;
+    sim_record(r->device, "step", "%s", step->name);
+    restored_log(r, "CHECKPOINT BEGIN: RESTORED:[0x%04X] %s", step->checkpoint, step->name);
+    bool done = send_checkpoint(r, step, 0, false, &err) && faults_before(r, step, &err) && do_step(r, step, &err);
+    if (done) {
+        restored_log(r, "CHECKPOINT END: RESTORED:[0x%04X] %s", step->checkpoint, step->name);
+        return send_checkpoint(r, step, 0, true, &err);
+    }
+    int status = err.apple != 0 ? err.apple : step->status != 0 ? step->status : -1;
+    r->status = status;
+    sim_record(r->device, "failure", "%s: status %d: %s", step->name, status, err.depth > 0 ? err.text[0] : "");
+    log_failure(r, step, status, &err);
+    if (!r->lost) {
+        struct rv_error ignored = { 0 };
+        (void)send_checkpoint(r, step, status, true, &ignored);
+    }
+    return false;
+}
+
+static bool wanted(const struct restored *r, const struct restored_step *step)
+{
+    if (step->when & ON_HOST_CHECK)
+        return r->host_check != NULL;
+    return (step->when & (r->boot->erase ? ON_ERASE : ON_UPDATE)) != 0;
+}
+
+static bool run_table(struct restored *r, const struct restored_step *steps, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (wanted(r, &steps[i]) && !run_step(r, &steps[i]))
+            return false;
+    return true;
+}
+
+/* ---- the end ---- */
+
+static bool wait_for_final_status(struct restored *r)
+{
+    double scaled = FINAL_MS * sim_time_scale(r->device);
+    int patience = scaled < FINAL_MS / 3.0 ? FINAL_MS / 3 : (int)scaled;
+    for (unsigned i = 0; i < SKIPPED_MAX; i++) {
+        plist_t message = sim_wire_plist_read(&r->wire, 1024 * 1024, patience);
+        if (message == NULL)
+            return false;
+        const char *type = plist_get_node_type(message) == PLIST_DICT ? sim_plist_text(message, "MsgType") : NULL;
+        bool final = type != NULL && strcmp(type, "ReceivedFinalStatusMsg") == 0;
+        plist_free(message);
+        if (final)
+            return true;
+    }
+    return false;
+}
+
+static void send_final_status(struct restored *r)
+{
+    static const struct restored_step final = { 0x0648, "cleanup_send_final_status", ON_BOTH };
+    struct rv_error err = { 0 };
+    restored_log(r, "CHECKPOINT BEGIN: RESTORED:[0x%04X] %s", final.checkpoint, final.name);
+    (void)rv_buf_add(&r->log, rv_span("", 1), &err);
+    plist_t message = message_new("StatusMsg");
+    plist_dict_set_item(message, "Status", plist_new_uint((uint64_t)(int64_t)r->status));
+    if (r->status != 0) {
+        plist_dict_set_item(message, "AMRError", plist_new_uint((uint64_t)(int64_t)r->status));
+        char *log = rv_text_copy_n((const char *)r->log.data, r->log.len > 0 ? r->log.len - 1 : 0);
+        plist_dict_set_item(message, "Log", plist_new_string(log != NULL ? log : ""));
+        rv_free(log);
+    }
+    sim_record(r->device, "status", "%d", r->status);
+    if (!restored_send(r, message, &err) || !wait_for_final_status(r))
+        sim_record(r->device, "restored", "the host did not acknowledge the final status");
+    else
+        sim_record(r->device, "restored", "ReceivedFinalStatusMsg");
+}
+
+/* What the next attempt's SavedDebugInfo and PreviousRestoreLogMsg tell. */
+static void remember_failure(struct restored *r)
+{
+    char path[4096], text[24];
+    struct rv_error err = { 0 };
+    snprintf(text, sizeof text, "0x%x", PREVIOUS_EXIT);
+    sim_nvram_set(r->device, "restored-exit-status", text, true);
+    sim_nvram_set(r->device, "auto-boot", "false", true);
+    if (!sim_storage_path(r->device, "restore.log", path, sizeof path))
+        return;
+    FILE *file = fopen(path, "w");
+    if (file == NULL)
+        return;
+    (void)fwrite(r->log.data, 1, r->log.len, file);
+    (void)fclose(file);
+    (void)err;
+}
+
+void restored_drive(struct restored *r)
+{
+    char text[24];
+    r->skip_write = sim_setting(r->device, "skip_write", text, sizeof text) && strcmp(text, "yes") == 0;
+    if (sim_setting(r->device, "restored.host_check", text, sizeof text) && strcmp(text, "yes") == 0)
+        r->host_check = restored_host_check();
+    else if (r->generation->data_needs != NULL)
+        r->host_check = r->generation;
+    bool whole = run_table(r, r->generation->steps, r->generation->step_count);
+    if (r->rebooting) {
+        remember_failure(r);
+        return;
+    }
+    if (!whole) {
+        if (r->status == 0)
+            r->status = -1;
+        if (!r->lost)
+            (void)run_table(r, r->generation->cleanup, r->generation->cleanup_count);
+        sim_pause(r->device, 1000);
+    }
+    if (!r->lost)
+        send_final_status(r);
+    /* A host that left after the last step found everything written: the device starts all the same. [I] */
+    if (r->status != 0)
+        remember_failure(r);
+    sim_device_reboot(r->device, r->status == 0 ? "the restore is done" : "the restore failed");
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside restored: one conversation with a host, the table of its steps, and what a step may use. */
+#pragma once
+
+#include "sim/device.h"
+#include "sim/wire.h"
+
+#include <plist/plist.h>
+
+/* StatusMsg numbers (AMRestoreErrorDomain; restore protocol notes 2.5). */
+enum {
+    RESTORED_OK = 0,
+    RESTORED_E_BASEBAND = 1,
+    RESTORED_E_IMAGE = 14,
+    RESTORED_E_MOUNT = 27,
+    RESTORED_E_SEP = 51,
+    RESTORED_E_FDR = 53,
+    RESTORED_E_GENERIC = -1, /* updaters, ticket, flash: the Log names the step */
+};
+
+struct restored;
+struct restored_step;
+/** Does the step's work. False: err holds the chain, err->apple the status when it is not the row's own. */
+typedef bool restored_step_fn(struct restored *r, const struct restored_step *step, struct rv_error *err);
+
+enum { ON_ERASE = 1 << 0, ON_UPDATE = 1 << 1, ON_BOTH = ON_ERASE | ON_UPDATE, ON_HOST_CHECK = 1 << 2 };
+enum { OP_PERCENT = 1 << 0 }; /* progress 0 before and 100 after, not -1 before */
+
+struct restored_step {
+    uint16_t checkpoint; /* 0: the host is told nothing of its end */
+    const char *name;    /* stable: checkpoints, faults, the record and tests name it */
+    uint8_t when;
+    uint8_t operation, times, op_flags; /* ProgressMsg before the work, so many times */
+    unsigned ms;                        /* device time besides the work [I] */
+    int status;                         /* of the StatusMsg when the work fails */
+    restored_step_fn *run;
+    const char *what; /* for run: the DataType, updater … */
+};
+
+/** A name of SupportedDataTypes / SupportedMessageTypes and whether the ramdisk cannot do without it. */
+struct restored_need {
+    const char *name;
+    bool required;
+};
+
+struct restored_generation {
+    unsigned major_min, major_max;
+    unsigned protocol;     /* RestoreProtocolVersion */
+    bool checkpoint_names; /* CHECKPOINT_NAME and _COMPLETE, and begins too (16 and later) */
+    const struct restored_step *steps;
+    size_t step_count;
+    const struct restored_step *cleanup; /* after a failure */
+    size_t cleanup_count;
+    const struct restored_need *data_needs, *message_needs; /* NULL: the ramdisk does not compare */
+    size_t data_need_count, message_need_count;
+};
+/** The row for a firmware version ("11.2"); the nearest one when none covers it. */
+const struct restored_generation *restored_generation_for(const char *version);
+/** The comparison of announced names (from 16 on), for the setting "restored.host_check". */
+const struct restored_generation *restored_host_check(void);
+
+struct restored_image {
+    char tag[5];
+    struct rv_blob *bytes;
+};
+enum { RESTORED_IMAGES_MAX = 64 };
+
+struct restored {
+    struct sim_device *device;
+    struct sim_wire wire;
+    const struct sim_boot *boot;
+    struct sim_identity identity;
+    const struct restored_generation *generation;
+    const struct restored_generation *host_check; /* whose needs are compared; NULL: this ramdisk does not compare */
+    bool skip_write;                              /* setting "skip_write": a ramdisk that only says that it wrote */
+    plist_t options;                              /* RestoreOptions; borrowed from the request */
+    struct rv_buf log;
+    bool lost;      /* the host is gone or silent: nothing can be told to it any more */
+    bool rebooting; /* a fault took the device away */
+    int status;
+    const struct restored_step *now;
+    struct restored_image flash[RESTORED_IMAGES_MAX]; /* boot images received by load_sep_os, flashed later */
+    size_t flash_count;
+};
+
+/** Drives the device through the generation's table until the final status; the device has then left Restore mode. */
+void restored_drive(struct restored *r);
+
+/* ---- the conversation ---- */
+bool restored_send(struct restored *r, plist_t take_message, struct rv_error *err);
+/** The next message that is an answer; messages of the host with a MsgType are noted and skipped. NULL: lost. */
+plist_t restored_receive(struct restored *r, struct rv_error *err);
+/** DataRequestMsg of this type; take_arguments may be NULL. */
+bool restored_ask(struct restored *r, const char *type, plist_t take_arguments, struct rv_error *err);
+/** Ask, and the answer. */
+plist_t restored_fetch(struct restored *r, const char *type, plist_t take_arguments, struct rv_error *err);
+bool restored_progress(struct restored *r, unsigned operation, int progress, struct rv_error *err);
+/** One line of the device log. */
+void restored_log(struct restored *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/** Milliseconds (wall clock) that the device waits for the host. */
+int restored_patience_ms(struct restored *r);
+/** The setting fault.NAME, and forgets it (a fault happens once) unless it begins with "always:". "" when not set. */
+bool sim_fault_take(struct sim_device *device, const char *name, char *out, size_t out_size);
+/** fault.NAME is set to `point`, or to "always:" and it; taken then. */
+bool sim_fault_at(struct sim_device *device, const char *name, const char *point);
+
+/* ---- what steps do (restored_asks.c) ---- */
+restored_step_fn restored_check_protocol, restored_check_host, restored_load_sep, restored_check_ticket, restored_fdr,
+    restored_check_data, restored_wipe, restored_system_image, restored_install_image, restored_flash, restored_fud,
+    restored_baseband, restored_updater, restored_previous_log, restored_commit, restored_set_boot;
+void restored_forget_images(struct restored *r);
+
+/* ---- asr.c ---- */
+/** Takes the system image from the host into system.img. */
+bool sim_asr_run(struct restored *r, struct rv_error *err);
+
+/* ---- reverse_proxy.c ---- */
+/** Asks the host for one connection through the proxy and pings it. False when there is no host for it. */
+bool sim_proxy_ping(struct sim_device *device);
