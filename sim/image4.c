@@ -240,12 +240,13 @@ struct generation {
     size_t certs;
     int key_bits;
     const EVP_MD *digest;
+    bool for_ap;
 };
 
 static struct generation generation_of(const struct sim_identity *identity)
 {
     bool old = identity->ap_nonce_len == 20;
-    return (struct generation){ old ? 2 : 1, old ? 2048 : 4096, old ? EVP_sha1() : EVP_sha384() };
+    return (struct generation){ old ? 2 : 1, old ? 2048 : 4096, old ? EVP_sha1() : EVP_sha384(), true };
 }
 
 static bool signature_holds(const struct ticket *ticket, EVP_PKEY *key, struct generation rule, struct why why)
@@ -307,13 +308,18 @@ static bool pins_hold_for_objects(struct rv_span pins, const struct ticket *tick
     return sim_der_done(&r) || refuse(why, "the objects of the ticket are broken");
 }
 
-/* Extension 1.2.840.113635.100.6.1.15 of the leaf: SET of groups MANP and OBJP. */
-static bool leaf_allows(X509 *leaf, const struct ticket *ticket, struct why why)
+static X509_EXTENSION *limits_of(X509 *leaf)
 {
     ASN1_OBJECT *oid = OBJ_txt2obj("1.2.840.113635.100.6.1.15", 1);
     int at = oid ? X509_get_ext_by_OBJ(leaf, oid, -1) : -1;
     ASN1_OBJECT_free(oid);
-    X509_EXTENSION *extension = at >= 0 ? X509_get_ext(leaf, at) : NULL;
+    return at >= 0 ? X509_get_ext(leaf, at) : NULL;
+}
+
+/* Extension 1.2.840.113635.100.6.1.15 of the leaf: SET of groups MANP and OBJP. */
+static bool leaf_allows(X509 *leaf, const struct ticket *ticket, struct why why)
+{
+    X509_EXTENSION *extension = limits_of(leaf);
     if (!extension || !X509_EXTENSION_get_critical(extension))
         return refuse(why, "the signing certificate is not one for tickets");
     ASN1_OCTET_STRING *data = X509_EXTENSION_get_data(extension);
@@ -334,6 +340,15 @@ static bool leaf_allows(X509 *leaf, const struct ticket *ticket, struct why why)
     return (sim_der_done(&r) && sim_der_done(&outer)) || refuse(why, "the signing certificate's limits are broken");
 }
 
+/* Tickets of coprocessors are signed by the same key under a certificate without limits, so that none can stand in
+ * for the other. */
+static bool leaf_fits(X509 *leaf, const struct ticket *ticket, bool for_ap, struct why why)
+{
+    if (for_ap)
+        return leaf_allows(leaf, ticket, why);
+    return !limits_of(leaf) || refuse(why, "the signing certificate is one for the application processor");
+}
+
 static bool chain_holds(X509 *const *chain, size_t count, const struct ticket *ticket, struct generation rule,
                         struct why why)
 {
@@ -344,7 +359,7 @@ static bool chain_holds(X509 *const *chain, size_t count, const struct ticket *t
     X509 *leaf = chain[count - 1];
     if (X509_check_ca(leaf) == 1)
         return refuse(why, "the ticket is signed with the key of an authority");
-    return signature_holds(ticket, X509_get0_pubkey(leaf), rule, why) && leaf_allows(leaf, ticket, why);
+    return signature_holds(ticket, X509_get0_pubkey(leaf), rule, why) && leaf_fits(leaf, ticket, rule.for_ap, why);
 }
 
 static bool signed_by_root(const struct ticket *ticket, struct rv_span root, struct generation rule, struct why why)
@@ -469,6 +484,25 @@ bool sim_image4_accept(struct rv_span img4, const char *tag, struct rv_span root
     if (ticket)
         *ticket = image.im4m;
     return true;
+}
+
+static bool text_is(const struct sim_der *value, const char *text)
+{
+    return value->first == SIM_DER_IA5 && rv_span_equal(value->body, rv_span(text, strlen(text)));
+}
+
+bool sim_peripheral_ticket_accept(struct rv_span bytes, struct rv_span root, const char *name, struct rv_span nonce,
+                                  char *why, size_t why_size)
+{
+    struct why w = { why, why_size };
+    const struct generation rule = { 1, 4096, EVP_sha384(), false };
+    struct ticket t;
+    struct sim_der got;
+    if (!read_ticket(bytes, &t, w) || !signed_by_root(&t, root, rule, w))
+        return false;
+    if (find_property(t.manp, sim_fourcc("tnam"), &got) != FOUND_ONE || !text_is(&got, name))
+        return refuse(w, "the ticket is not a %s", name);
+    return octets_are(t.manp, "tnon", nonce, w);
 }
 
 size_t sim_ticket_digest(struct rv_span im4m, const char *tag, uint8_t *to, size_t room)

@@ -19,6 +19,12 @@ bool sim_image4_accept(struct rv_span img4, const char *tag, struct rv_span root
 /** The ticket alone (RootTicket). */
 bool sim_ticket_accept(struct rv_span im4m, struct rv_span root, const struct sim_identity *identity, unsigned rules,
                        char *why, size_t why_size);
+/**
+ * Ticket of a coprocessor or baseband, as this server makes them: signed by the same leaf key under a certificate
+ * of its own kind, carrying the ticket's name and the nonce of the request.
+ */
+bool sim_peripheral_ticket_accept(struct rv_span ticket, struct rv_span root, const char *name, struct rv_span nonce,
+                                  char *why, size_t why_size);
 /** DGST of an object in a ticket; len 0 when it has none. */
 size_t sim_ticket_digest(struct rv_span im4m, const char *tag, uint8_t *to, size_t room);
 /** Octets of a property of the ticket itself ("BNCH", "snon", "srvn"); len 0 when it has none. Borrowed. */

@@ -387,8 +387,9 @@ static bool load_new_signer(const char *folder, uint32_t chip, struct sim_signer
     if (chip == CHIP_A11) {
         out->certs[0] = load_cert(folder, "leaf.der", err);
     } else {
-        char name[48];
-        snprintf(name, sizeof name, "T%04X-SimTss-ManifestKey-RevA", (unsigned)chip);
+        char name[48] = "SimTss-PeripheralKey-RevA";
+        if (chip)
+            snprintf(name, sizeof name, "T%04X-SimTss-ManifestKey-RevA", (unsigned)chip);
         EVP_PKEY *root_key = load_key(folder, "root.key", err);
         X509 *root = root_key ? load_cert(folder, "root.der", err) : NULL;
         const struct issue what = { .name = name,

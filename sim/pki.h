@@ -14,7 +14,7 @@ struct sim_signer {
     size_t cert_count;
     const EVP_MD *digest;
 };
-/** sha1: the two-certificate chain of A7 to A9. */
+/** sha1: the two-certificate chain of A7 to A9. chip 0: for coprocessors. */
 bool sim_signer_load(const char *folder, uint32_t chip, bool sha1, struct sim_signer *out, struct rv_error *err);
 void sim_signer_clear(struct sim_signer *signer);
 /** PKCS#1 v1.5 signature over `body`. */
