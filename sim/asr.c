@@ -435,7 +435,7 @@ static bool faults_in_stream(struct asr *a, uint64_t received, struct rv_error *
     if (received > 0 && sim_fault_at(a->r->device, "asr.close", name))
         return lost(a, err, "a fault closed the connection in the stream");
     if (received > 0 && sim_fault_at(a->r->device, "asr.vanish", name)) {
-        a->r->rebooting = a->r->lost = true;
+        a->r->lost = true;
         sim_device_unplug(a->r->device);
         return lost(a, err, "the cable was pulled in the stream");
     }
@@ -590,7 +590,7 @@ static bool run_on(struct restored *r, int fd, struct rv_error *err)
     *a = (struct asr){ .r = r, .wire = { .fd = fd }, .checksums = true };
     if (sim_setting(r->device, "asr.checksums", text, sizeof text) && strcmp(text, "no") == 0)
         a->checksums = false;
-    if (sim_setting(r->device, "fault.asr.second_initiate", text, sizeof text) && text[0] != '\0')
+    if (sim_setting(r->device, "fault.asr.second_initiate", text, sizeof text) && strcmp(text, "yes") == 0)
         a->checksums = false; /* the second one turns them on */
     prepare_socket(r, fd);
     bool done = asr_init(a) ? converse(a, err) : rv_fail_nomem(err);

@@ -19,35 +19,47 @@
 
 enum { REQUEST_MAX = 4 * 1024 * 1024, START_MS = 120000, START_FLOOR_MS = 20000, TICK_MS = 50, IDLE_MS = 3600000 };
 
-/* Which boot of which device has been given StartRestore. One entry a device; entries are never removed while the
- * program runs: there are as many as virtual devices. */
-struct start_state {
-    struct start_state *next;
+/* Devices whose restore runs: StartRestore is heard once. */
+struct running {
+    struct running *next;
     const struct sim_device *device;
-    unsigned generation; /* of the attach */
-    bool started;
 };
-static struct start_state *starts;
-static pthread_mutex_t starts_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct running *running_list;
+static pthread_mutex_t running_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* True for the first caller of this boot. */
-static bool claim_start(struct sim_device *device, bool only_look)
+static struct running **find_running(const struct sim_device *device)
 {
-    unsigned generation = 0;
-    sim_device_mode(device, &generation);
-    pthread_mutex_lock(&starts_lock);
-    struct start_state *s = starts;
-    while (s != NULL && s->device != device)
-        s = s->next;
-    if (s == NULL && (s = rv_alloc(sizeof *s)) != NULL) {
-        *s = (struct start_state){ .next = starts, .device = device, .generation = generation };
-        starts = s;
-    }
-    bool free_to_start = s != NULL && !(s->started && s->generation == generation);
-    if (free_to_start && !only_look)
-        *s = (struct start_state){ .next = s->next, .device = device, .generation = generation, .started = true };
-    pthread_mutex_unlock(&starts_lock);
-    return free_to_start;
+    struct running **at = &running_list;
+    while (*at != NULL && (*at)->device != device)
+        at = &(*at)->next;
+    return at;
+}
+
+static bool is_running(const struct sim_device *device)
+{
+    pthread_mutex_lock(&running_lock);
+    bool found = *find_running(device) != NULL;
+    pthread_mutex_unlock(&running_lock);
+    return found;
+}
+
+/* True for the first caller. The entry is the caller's and lives until release_running(). */
+static bool claim_running(struct running *mine)
+{
+    pthread_mutex_lock(&running_lock);
+    struct running **at = find_running(mine->device);
+    bool first = *at == NULL;
+    if (first)
+        *at = mine;
+    pthread_mutex_unlock(&running_lock);
+    return first;
+}
+
+static void release_running(struct running *mine)
+{
+    pthread_mutex_lock(&running_lock);
+    *find_running(mine->device) = mine->next;
+    pthread_mutex_unlock(&running_lock);
 }
 
 /* ---- the limit for StartRestore ---- */
@@ -74,7 +86,7 @@ static void wait_for_start(struct sim_device *device)
         struct timespec tick = { .tv_nsec = TICK_MS * 1000000L };
         nanosleep(&tick, NULL);
         unsigned now = 0;
-        if (sim_device_mode(device, &now) != SIM_RESTORE || now != generation || !claim_start(device, true))
+        if (sim_device_mode(device, &now) != SIM_RESTORE || now != generation || is_running(device))
             return;
     }
     sim_record(device, "restored", "no host started the restore: rebooting");
@@ -215,7 +227,8 @@ static enum after answer_request(struct restored *r, plist_t request, const char
 /* StartRestore: from here on the device asks. */
 static void start_restore(struct restored *r, plist_t request)
 {
-    if (!claim_start(r->device, false)) {
+    struct running mine = { .device = r->device };
+    if (!claim_running(&mine)) {
         sim_record(r->device, "restored", "a second StartRestore was refused");
         return;
     }
@@ -224,6 +237,7 @@ static void start_restore(struct restored *r, plist_t request)
     r->options = plist_dict_get_item(request, "RestoreOptions");
     restored_drive(r);
     r->options = NULL;
+    release_running(&mine);
 }
 
 static void serve_requests(struct restored *r)

@@ -7,6 +7,7 @@
 #include "sim/restored_run.h"
 
 #include "base/text.h"
+#include "sim/model.h"
 #include "sim/services.h"
 
 #include <inttypes.h>
@@ -17,42 +18,30 @@
 #include <string.h>
 #include <time.h>
 
-enum { REPLY_MAX = 512 * 1024 * 1024, PATIENCE_MS = 600000, PATIENCE_FLOOR_MS = 60000, STALL_MS = 3600000 };
+enum { REPLY_MAX = 256 * 1024 * 1024, PATIENCE_MS = 600000, PATIENCE_FLOOR_MS = 60000, STALL_MS = 3600000 };
 enum { FINAL_MS = 30000, SKIPPED_MAX = 64, PREVIOUS_EXIT = 0x100 };
 
 /* ---- faults ---- */
 
 bool sim_fault_take(struct sim_device *device, const char *name, char *out, size_t out_size)
 {
-    char key[96], value[128];
-    snprintf(key, sizeof key, "fault.%s", name);
-    if (!sim_setting(device, key, value, sizeof value) || value[0] == '\0' || strcmp(value, "no") == 0)
-        return false;
-    const char *plain = value;
-    if (rv_text_starts(value, "always:"))
-        plain += strlen("always:");
-    else
-        sim_setting_put(device, key, "");
-    snprintf(out, out_size, "%s", plain);
-    sim_record(device, "fault", "%s = %s", name, plain);
-    return true;
+    sim_lock(device);
+    bool struck = sim_fault_locked(device, name, out, out_size);
+    sim_unlock(device);
+    return struck;
 }
 
 bool sim_fault_at(struct sim_device *device, const char *name, const char *point)
 {
-    char key[96], value[128];
+    char key[64], value[128];
     snprintf(key, sizeof key, "fault.%s", name);
     if (!sim_setting(device, key, value, sizeof value))
         return false;
-    bool always = rv_text_starts(value, "always:");
-    const char *plain = value + (always ? strlen("always:") : 0);
+    /* "POINT", "POINT:NUMBER", and fault.c's own " xN" or " pN" behind it. */
     size_t len = strlen(point);
-    if (strncmp(plain, point, len) != 0 || (plain[len] != '\0' && plain[len] != ':'))
+    if (strncmp(value, point, len) != 0 || strchr(": ", value[len]) == NULL)
         return false;
-    sim_record(device, "fault", "%s = %s", name, plain);
-    if (!always)
-        sim_setting_put(device, key, "");
-    return true;
+    return sim_fault_take(device, name, value, sizeof value);
 }
 
 /* ---- the device log ---- */
@@ -196,7 +185,7 @@ static bool ordered_status(struct restored *r, const struct restored_step *step,
     char value[128] = "";
     sim_setting(r->device, "fault.restored.status", value, sizeof value);
     const char *colon = strrchr(value, ':');
-    long number = colon != NULL ? strtol(colon + 1, NULL, 10) : step->status;
+    long number = colon != NULL ? strtol(colon + 1, NULL, 10) : step->status; /* what follows the digits is fault.c's */
     if (!sim_fault_at(r->device, "restored.status", step->name))
         return true;
     rv_fail(err, RV_E_REFUSED, "ordered failure in %s", step->name);
@@ -216,8 +205,7 @@ static bool faults_before(struct restored *r, const struct restored_step *step, 
 {
     struct sim_device *device = r->device;
     if (sim_fault_at(device, "restored.vanish", step->name)) {
-        r->rebooting = true; /* nothing more from us: the cable is out, whoever plugs it in finds what is there */
-        r->lost = true;
+        r->lost = true; /* the restore fails for want of a host, and the device reboots in the dark */
         sim_device_unplug(device);
         return rv_fail(err, RV_E_GONE, "the cable was pulled at %s", step->name);
     }

@@ -99,9 +99,9 @@ bool restored_progress(struct restored *r, unsigned operation, int progress, str
 void restored_log(struct restored *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /** Milliseconds (wall clock) that the device waits for the host. */
 int restored_patience_ms(struct restored *r);
-/** The setting fault.NAME, and forgets it (a fault happens once) unless it begins with "always:". "" when not set. */
+/** The setting fault.NAME strikes now (as fault.c counts); its value to out. */
 bool sim_fault_take(struct sim_device *device, const char *name, char *out, size_t out_size);
-/** fault.NAME is set to `point`, or to "always:" and it; taken then. */
+/** fault.NAME names this point ("POINT", "POINT:NUMBER", with " x1" behind it for once only), and strikes. */
 bool sim_fault_at(struct sim_device *device, const char *name, const char *point);
 
 /* ---- what steps do (restored_asks.c) ---- */
