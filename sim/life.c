@@ -47,8 +47,6 @@ static void tell(struct sim_device *device, enum sim_event_kind kind)
     sim_unlock(device);
     sim_record(device, kind == SIM_ATTACHED ? "attached" : "detached", "%s, address %u", mode_words[event.mode],
                event.generation);
-    if (kind == SIM_DETACHED)
-        sim_services_detach(device->services);
     for (unsigned i = 0; i < count; i++)
         watchers[i].fn(watchers[i].context, &event);
     if (kind == SIM_ATTACHED && event.mode == SIM_RESTORE)
