@@ -3,6 +3,7 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
@@ -124,4 +125,46 @@ bool rv_signature_verify(struct rv_span signed_bytes, struct rv_span signature, 
     if (!find_root(held.at[0], roots, root_count, root_index))
         return rv_fail(err, RV_E_REFUSED, "the signature's certificates do not end at a known root");
     return true;
+}
+
+struct rv_blob *rv_certificate_der(struct rv_span file, struct rv_error *err)
+{
+    enum { FILE_MAX = 1024 * 1024 };
+    X509 *x = certificate(file);
+    if (x == NULL && file.len > 0 && file.len < FILE_MAX) {
+        BIO *bio = BIO_new_mem_buf(file.ptr, (int)file.len);
+        x = bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+        BIO_free(bio);
+    }
+    unsigned char *der = NULL;
+    int len = x != NULL ? i2d_X509(x, &der) : -1;
+    X509_free(x);
+    ERR_clear_error();
+    if (len <= 0) {
+        rv_fail(err, RV_E_FORMAT, "this is no certificate, neither DER nor PEM");
+        return NULL;
+    }
+    struct rv_blob *blob = rv_blob_copy(rv_span(der, (size_t)len), err);
+    OPENSSL_free(der);
+    return blob;
+}
+
+struct rv_blob *rv_certificate_extension(struct rv_span der, const char *oid, struct rv_error *err)
+{
+    X509 *x = certificate(der);
+    if (x == NULL) {
+        rv_fail(err, RV_E_FORMAT, "a certificate cannot be read");
+        return NULL;
+    }
+    ASN1_OBJECT *name = OBJ_txt2obj(oid, 1);
+    int at = name != NULL ? X509_get_ext_by_OBJ(x, name, -1) : -1;
+    ASN1_OBJECT_free(name);
+    const ASN1_OCTET_STRING *content = at >= 0 ? X509_EXTENSION_get_data(X509_get_ext(x, at)) : NULL;
+    struct rv_blob *blob = NULL;
+    if (content == NULL)
+        rv_fail(err, RV_E_NOT_FOUND, "the certificate has no extension %s", oid);
+    else
+        blob = rv_blob_copy(rv_span(ASN1_STRING_get0_data(content), (size_t)ASN1_STRING_length(content)), err);
+    X509_free(x);
+    return blob;
 }

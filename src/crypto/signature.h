@@ -13,3 +13,8 @@
 bool rv_signature_verify(struct rv_span signed_bytes, struct rv_span signature, enum rv_digest_kind digest,
                          const struct rv_span *chain, size_t chain_len, const struct rv_span *roots, size_t root_count,
                          size_t *root_index, struct rv_error *err);
+
+/** The certificate in a file that is DER or PEM, as DER. FORMAT. */
+struct rv_blob *rv_certificate_der(struct rv_span file, struct rv_error *err);
+/** Content of the extension with that OID ("1.2.840…"). NOT_FOUND, FORMAT. */
+struct rv_blob *rv_certificate_extension(struct rv_span der, const char *oid, struct rv_error *err);
