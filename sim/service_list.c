@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/service_list.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+enum { TLS_SINCE = 13 };
+
+static const struct sim_service services[] = {
+    { "com.apple.afc", sim_afc_serve, false },
+    { "com.apple.mobile.diagnostics_relay", sim_diagnostics_serve, false },
+    { "com.apple.mobile.heartbeat", sim_heartbeat_serve, false },
+    { "com.apple.mobile.insecure_notification_proxy", sim_notification_serve, true },
+    { "com.apple.mobile.notification_proxy", sim_notification_serve, false },
+    { "com.apple.preboardservice_v2", sim_preboard_serve, false },
+};
+
+const struct sim_service *sim_service_find(const char *name)
+{
+    for (size_t i = 0; i < RV_COUNT(services); i++)
+        if (strcmp(services[i].name, name) == 0)
+            return &services[i];
+    return NULL;
+}
+
+bool sim_service_wants_tls(struct sim_device *device)
+{
+    char text[32], build[32];
+    if (sim_setting(device, "service_tls", text, sizeof text) && text[0] != '\0')
+        return strcmp(text, "yes") == 0;
+    sim_installed(device, text, build);
+    text[strcspn(text, ".")] = '\0';
+    uint64_t major = 0;
+    return rv_text_number(text, 10, &major) && major >= TLS_SINCE;
+}
