@@ -20,7 +20,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOCKDOWN_PORT = 62078, PROXY_PORT = 1082, DYNAMIC_FIRST = 49152, DYNAMIC_LAST = 62000, OFFERS_MAX = 32, CONNECTIONS_MAX = 256 };
+enum {
+    LOCKDOWN_PORT = 62078,
+    PROXY_PORT = 1082,
+    DYNAMIC_FIRST = 49152,
+    DYNAMIC_LAST = 62000,
+    OFFERS_MAX = 32,
+    CONNECTIONS_MAX = 256
+};
 enum { BACKLOG = 8, HOST_ID_MAX = 64 };
 
 struct connection {
@@ -54,6 +61,7 @@ struct sim_services {
     struct offer offers[OFFERS_MAX];
     uint16_t next_port;
     size_t threads, connection_count;
+    unsigned gone; /* generation of the last detach */
     bool closing;
 };
 
@@ -94,6 +102,7 @@ static void on_event(void *context, const struct sim_event *event)
     if (event->kind != SIM_DETACHED)
         return;
     pthread_mutex_lock(&s->lock);
+    s->gone = event->generation;
     detach_locked(s);
     pthread_mutex_unlock(&s->lock);
 }
@@ -319,14 +328,19 @@ static bool refused_once(struct sim_device *device, uint16_t port)
 int sim_services_accept_after(struct sim_device *device, enum sim_mode mode, uint16_t port, int fd,
                               struct rv_span greeting)
 {
-    if (mode != SIM_NORMAL && mode != SIM_RESTORE)
+    unsigned generation = 0;
+    if (sim_device_mode(device, &generation) != mode || (mode != SIM_NORMAL && mode != SIM_RESTORE))
         return -ENODEV;
     if (refused_once(device, port))
         return -ECONNREFUSED;
     struct sim_services *s = sim_device_services(device);
     pthread_mutex_lock(&s->lock);
-    bool taken = !s->closing && hand_over(s, mode, port, fd, greeting);
+    /* A detach in between has already hung up on everybody: nobody may come in after it. */
+    bool here = !s->closing && s->gone != generation;
+    bool taken = here && hand_over(s, mode, port, fd, greeting);
     pthread_mutex_unlock(&s->lock);
+    if (!here)
+        return -ENODEV;
     return taken ? 0 : -ECONNREFUSED;
 }
 
