@@ -10,7 +10,7 @@
 #include "transport/usb.h"
 
 enum rv_mode {
-    RV_MODE_NONE,     /* not attached */
+    RV_MODE_NONE, /* not attached */
     RV_MODE_NORMAL,
     RV_MODE_RECOVERY, /* iBoot, iBEC, and an iBSS that shows 0x1281 */
     RV_MODE_DFU,      /* SecureROM or old iBSS, 0x1227 (and 0x1222) */
@@ -28,17 +28,17 @@ enum { RV_NONCE_MAX = 64, RV_TEXT_SHORT = 64 };
 struct rv_identity {
     uint64_t ecid; /* 0: unknown */
     bool have_chip, have_board;
-    uint32_t chip, board, domain;    /* CPID, BDID, SDOM */
-    uint32_t iboot_flags;            /* IBFL */
+    uint32_t chip, board, domain; /* CPID, BDID, SDOM */
+    uint32_t iboot_flags;         /* IBFL */
     uint8_t ap_nonce[RV_NONCE_MAX], sep_nonce[RV_NONCE_MAX];
     size_t ap_nonce_len, sep_nonce_len;
-    char serial[RV_TEXT_SHORT];      /* SRNM */
+    char serial[RV_TEXT_SHORT]; /* SRNM */
     char udid[RV_TEXT_SHORT];
-    char rom[RV_TEXT_SHORT];         /* SRTG: present only while the SecureROM itself runs */
-    char product_type[RV_TEXT_SHORT];   /* "iPhone10,6" from the table, or lockdown */
-    char hardware_model[RV_TEXT_SHORT]; /* "d221ap" lower case */
-    char name[RV_TEXT_SHORT];           /* "iPhone X" */
-    char device_name[128];              /* the person's name for it, Normal mode */
+    char rom[RV_TEXT_SHORT];                           /* SRTG: present only while the SecureROM itself runs */
+    char product_type[RV_TEXT_SHORT];                  /* "iPhone10,6" from the table, or lockdown */
+    char hardware_model[RV_TEXT_SHORT];                /* "d221ap" lower case */
+    char name[RV_TEXT_SHORT];                          /* "iPhone X" */
+    char device_name[128];                             /* the person's name for it, Normal mode */
     char version[RV_TEXT_SHORT], build[RV_TEXT_SHORT]; /* Normal mode */
 };
 
@@ -74,7 +74,8 @@ bool rv_fleet_pick(struct rv_fleet *fleet, const char *selector, struct rv_devic
  * Waits until the device of that ECID is in one of `modes` (bits; RV_MODE_BIT(RV_MODE_NONE): has left).
  * A re-enumeration into the same mode counts only if its bus address differs from `not_address`
  * (pass the old device to wait for "left and came back", NULL otherwise).
- * TIMEOUT's cause says what was seen instead.
+ * TIMEOUT's cause says what was seen instead. timeout_ms 0: as long as the slowest device needs, twice.
+ * With ecid 0 the device is followed by UDID or by the USB port of `previous`.
  */
 bool rv_fleet_await(struct rv_fleet *fleet, uint64_t ecid, unsigned modes, const struct rv_device *previous,
                     uint32_t timeout_ms, struct rv_device *out, struct rv_error *err);

@@ -80,6 +80,7 @@ struct rv_lockdown *rv_lockdown_open(struct rv_ctx *ctx, const struct rv_mux_id 
     }
     link->ctx = ctx;
     link->id = *id;
+    link->timeout_ms = TIMEOUT_MS;
     if (!dial(link, err)) {
         rv_while(err, "reaching lockdown on the device");
         rv_lockdown_free(link);
@@ -109,9 +110,9 @@ plist_t rv_lockdown_request(const char *name)
 
 static plist_t exchange(struct rv_lockdown *link, plist_t request, struct rv_error *err)
 {
-    if (!dial(link, err) || !rv_plist_send(link->stream, request, false, TIMEOUT_MS, err))
+    if (!dial(link, err) || !rv_plist_send(link->stream, request, false, link->timeout_ms, err))
         return NULL;
-    return rv_plist_receive(link->stream, TIMEOUT_MS, err);
+    return rv_plist_receive(link->stream, link->timeout_ms, err);
 }
 
 plist_t rv_lockdown_ask_take(struct rv_lockdown *link, plist_t request, struct rv_error *err)
@@ -158,6 +159,22 @@ bool rv_lockdown_type(struct rv_lockdown *link, char *out, size_t out_size, stru
         return rv_fail(err, RV_E_PROTOCOL, "lockdown does not tell its type");
     snprintf(out, out_size, "%s", type);
     return true;
+}
+
+void rv_lockdown_patience(struct rv_lockdown *link, uint32_t timeout_ms)
+{
+    link->timeout_ms = timeout_ms;
+}
+
+plist_t rv_lockdown_hardware_info(struct rv_lockdown *link, struct rv_error *err)
+{
+    plist_t request = rv_lockdown_request("QueryValue");
+    plist_dict_set_item(request, "QueryKey", plist_new_string("HardwareInfo"));
+    RV_AUTO_PLIST reply = rv_lockdown_ask_take(link, request, err);
+    plist_t info = reply == NULL ? NULL : rv_plist_dict(reply, "HardwareInfo");
+    if (reply != NULL && info == NULL)
+        rv_fail(err, RV_E_PROTOCOL, "restored does not tell its HardwareInfo");
+    return info == NULL ? NULL : plist_copy(info);
 }
 
 plist_t rv_lockdown_get(struct rv_lockdown *link, const char *domain, const char *key, struct rv_error *err)

@@ -15,6 +15,10 @@ RV_DEFINE_AUTO(rv_lockdown)
 
 /** "com.apple.mobile.lockdown" or "com.apple.mobile.restored". */
 bool rv_lockdown_type(struct rv_lockdown *link, char *out, size_t out_size, struct rv_error *err);
+/** Answers slower than this are TIMEOUT; 30 s unless set. For asking who is there, not for work. */
+void rv_lockdown_patience(struct rv_lockdown *link, uint32_t timeout_ms);
+/** restored only: its HardwareInfo (UniqueChipID, ChipID, BoardID); caller frees. */
+plist_t rv_lockdown_hardware_info(struct rv_lockdown *link, struct rv_error *err);
 /** Value (caller frees) or NULL; key NULL: the whole domain. NOT_FOUND for MissingValue and the like. */
 plist_t rv_lockdown_get(struct rv_lockdown *link, const char *domain, const char *key, struct rv_error *err);
 /** Starts a TLS session with this computer's pair record; REFUSED/DENIED with advice when not trusted or locked. */

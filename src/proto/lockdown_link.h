@@ -10,6 +10,7 @@ struct rv_lockdown {
     struct rv_stream *stream; /* NULL: lost, opened again with the next request */
     struct rv_blob *record;   /* serialised pair record while in a session */
     bool session;
+    uint32_t timeout_ms;
 };
 
 /** New request dictionary with Request and Label; caller frees. */
