@@ -5,6 +5,8 @@
 #include <poll.h>
 #include <time.h>
 
+enum { DEADLINE_MIN_MS = 1000 };
+
 static uint64_t system_now(struct rv_clock *clock)
 {
     (void)clock;
@@ -69,7 +71,11 @@ bool rv_clock_pause(struct rv_clock *clock, uint64_t ms, const char *why, struct
 
 struct rv_deadline rv_deadline_in(struct rv_clock *clock, uint64_t ms)
 {
-    return (struct rv_deadline){ clock, rv_clock_now(clock) + scaled(clock, ms) };
+    /* A scale makes a device faster, not this computer: no deadline shrinks below a second for that. */
+    uint64_t wait = scaled(clock, ms);
+    if (wait < DEADLINE_MIN_MS)
+        wait = ms < DEADLINE_MIN_MS ? ms : DEADLINE_MIN_MS;
+    return (struct rv_deadline){ clock, rv_clock_now(clock) + wait };
 }
 
 int rv_deadline_left_ms(const struct rv_deadline *deadline)

@@ -141,6 +141,13 @@ void rv_usb_reset(struct rv_usb *usb)
     usb->ops->reset(usb);
 }
 
+bool rv_usb_is_wanted(uint16_t vendor, uint16_t product)
+{
+    return vendor == RV_USB_VENDOR_APPLE &&
+           (product == 0x1222 || product == 0x1227 || (product >= 0x1280 && product <= 0x1283) ||
+            (product >= 0x1290 && product <= 0x12AF) || product == 0x1881 || product == 0xF014);
+}
+
 void rv_usb_string_decode(struct rv_span descriptor, char *out, size_t out_size)
 {
     size_t n = 0;

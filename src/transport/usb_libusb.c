@@ -337,7 +337,7 @@ static bool look_at(struct libusb_bus *bus, libusb_device *device, struct rv_usb
 {
     struct libusb_device_descriptor descriptor;
     if (libusb_get_device_descriptor(device, &descriptor) != LIBUSB_SUCCESS ||
-        descriptor.idVendor != RV_USB_VENDOR_APPLE)
+        !rv_usb_is_wanted(descriptor.idVendor, descriptor.idProduct))
         return false;
     memset(out, 0, sizeof *out);
     out->vendor = descriptor.idVendor;

@@ -44,5 +44,8 @@ enum { RV_USB_VENDOR_APPLE = 0x05AC };
 struct rv_usb_bus *rv_usb_libusb_open(struct rv_ctx *ctx, struct rv_error *err);
 struct rv_usb_bus *rv_usb_usbip_open(struct rv_ctx *ctx, const char *where, struct rv_error *err);
 
+/** A phone, tablet or player in one of its modes: not Apple's keyboards, displays, HomePods. */
+bool rv_usb_is_wanted(uint16_t vendor, uint16_t product);
+
 /** Descriptor of type string as ASCII; shared by rv_usb_string() and back ends that list by themselves. */
 void rv_usb_string_decode(struct rv_span descriptor, char *out, size_t out_size);

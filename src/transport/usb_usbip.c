@@ -234,7 +234,7 @@ static bool list_records(struct usbip_bus *bus, struct record *out, size_t max, 
         if (!read_record(stream, &record, err) ||
             !rv_stream_receive(stream, interfaces, (size_t)record.interfaces * 4, OP_TIMEOUT_MS, err))
             return false;
-        if (record.id.vendor == RV_USB_VENDOR_APPLE && n < max)
+        if (rv_usb_is_wanted(record.id.vendor, record.id.product) && n < max)
             out[n++] = record;
     }
     *count = n;
