@@ -4,12 +4,19 @@
 
 #include <string.h>
 
-/* Sorted by name; tests/command walks it. */
+/* Sorted by name, one a line; tests/command walks it. */
+/* clang-format off */
 const struct rv_command *const rv_commands[] = {
     &rv_verb_status, /* "" */
-    &rv_verb_info,   &rv_verb_list, &rv_verb_recovery_enter, &rv_verb_recovery_exit, &rv_verb_restart,
-    &rv_verb_sim,    NULL,
+    &rv_verb_info,
+    &rv_verb_list,
+    &rv_verb_recovery_enter,
+    &rv_verb_recovery_exit,
+    &rv_verb_restart,
+    &rv_verb_sim,
+    NULL,
 };
+/* clang-format on */
 
 const struct rv_command *rv_command_find(const char *name)
 {
