@@ -25,9 +25,10 @@ void *rv_alloc(size_t size_bytes)
 
 void *rv_alloc_array(size_t count, size_t each_bytes)
 {
-    if (must_fail())
+    size_t total;
+    if (must_fail() || __builtin_mul_overflow(count, each_bytes, &total))
         return NULL;
-    return calloc(count ? count : 1, each_bytes ? each_bytes : 1);
+    return calloc(1, total ? total : 1);
 }
 
 void *rv_realloc_array(void *old, size_t count, size_t each_bytes)

@@ -111,8 +111,10 @@ void rv_path_safe_leaf(const char *text, char *out, size_t out_size)
         bool bad = c < 0x20 || c == 0x7F || strchr("/\\:*?\"<>|", c) != NULL || (c == '.' && n == 0);
         out[n++] = bad ? '_' : (char)c;
     }
-    while (n > 0 && ((unsigned char)out[n - 1] & 0xC0) == 0x80 && n == most)
-        n--; /* do not end inside a UTF-8 sequence */
+    while (*text != '\0' && n > 0 && ((unsigned char)*text & 0xC0) == 0x80) {
+        text--; /* the cut fell inside a UTF-8 sequence: it goes altogether */
+        n--;
+    }
     if (n == 0)
         out[n++] = '_';
     out[n] = '\0';
