@@ -160,13 +160,14 @@ def check_c(path, text, rules):
 
 
 def check_own_header(path, text, exists):
-    """A .c file that has a header of its name includes it first."""
+    """A .c file that has a header of its name includes it first, or a wider header of its folder that does."""
     header = path[:-2] + ".h"
     if not path.endswith(".c") or not exists(header):
         return []
     first = re.search(r'^\s*#\s*include\s+(["<][^">]+[">])', text, flags=re.M)
     want = f'"{header.removeprefix("src/")}"'
-    if first is None or first.group(1) != want:
+    folder = want[:want.rindex("/") + 1]
+    if first is None or not first.group(1).startswith(folder):
         return [Complaint("own-header", path, 1, f"includes {want} first")]
     return []
 
