@@ -43,6 +43,9 @@ static const struct {
     rv_print_fn *print;
 } printers[] = {
     { "", NULL },
+    { "restore", rv_print_restore },
+    { "resume", rv_print_restore },
+    { "update", rv_print_restore },
 };
 
 void rv_print_result(struct rv_face *face, json_t *result)

@@ -13,7 +13,10 @@ const struct rv_command *const rv_commands[] = {
     &rv_verb_recovery_enter,
     &rv_verb_recovery_exit,
     &rv_verb_restart,
+    &rv_verb_restore,
+    &rv_verb_resume,
     &rv_verb_sim,
+    &rv_verb_update,
     NULL,
 };
 /* clang-format on */

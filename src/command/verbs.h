@@ -9,5 +9,8 @@ extern const struct rv_command rv_verb_list;
 extern const struct rv_command rv_verb_recovery_enter;
 extern const struct rv_command rv_verb_recovery_exit;
 extern const struct rv_command rv_verb_restart;
+extern const struct rv_command rv_verb_restore;
+extern const struct rv_command rv_verb_resume;
 extern const struct rv_command rv_verb_sim;
 extern const struct rv_command rv_verb_status; /* `revive` alone: name "" */
+extern const struct rv_command rv_verb_update;

@@ -16,12 +16,12 @@ struct rv_restore_options {
 };
 
 struct rv_restore_result {
-    struct rv_device device;  /* as it is at the end */
+    struct rv_device device;     /* as it is at the end */
     char version[32], build[32]; /* installed */
-    bool data_kept;           /* Update that ended in Normal mode with the user partition untouched by us */
-    bool not_apple;           /* signed by the extra root */
+    bool data_kept;              /* Update that ended in Normal mode with the user partition untouched by us */
+    bool not_apple;              /* signed by the extra root */
     enum rv_mode started_in;
-    unsigned resumed;         /* times this job was taken up again */
+    unsigned resumed; /* times this job was taken up again */
 };
 
 /** Runs the whole job. UNFINISHED (exit 7) when it broke off after work had begun: resume goes on. */
@@ -33,15 +33,19 @@ struct rv_job {
     uint64_t ecid;
     enum rv_behavior behavior;
     char ipsw_path[4096], ticket_path[4096];
+    uint64_t ipsw_size;
+    int64_t ipsw_mtime;            /* seconds */
     char last_step[64], state[32]; /* "running", "failed", "done" */
+    char why[400];                 /* last words of a failed run */
     char started[32];              /* ISO 8601 */
-    unsigned attempts;
+    unsigned attempts;             /* runs so far */
 };
 bool rv_job_find(struct rv_ctx *ctx, uint64_t ecid, struct rv_job *out, struct rv_error *err);
 bool rv_job_list(struct rv_ctx *ctx, struct rv_job *out, size_t max, size_t *count, struct rv_error *err);
 
-/** The steps of a plan in order, for --dry-run and the man page; NULL-terminated name/words pairs. */
+/** The steps of a plan in order, for --dry-run and the man page: how many there are; at most max are written. */
 struct rv_step_words {
     const char *name, *words;
+    bool erases;
 };
-const struct rv_step_words *rv_plan_words(enum rv_mode from, enum rv_behavior behavior);
+size_t rv_plan_words(enum rv_mode from, enum rv_behavior behavior, struct rv_step_words *out, size_t max);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The last lines of `update`, `restore` and `resume`. */
+#include "cli/print.h"
+
+#include <string.h>
+
+static void print_plan(const json_t *result)
+{
+    size_t i;
+    json_t *step;
+    printf("Nothing was changed. This is what would be done:\n");
+    json_array_foreach(json_object_get(result, "steps"), i, step)
+        printf("  %2zu. %s%s\n", i + 1, rv_json_text(step, "text", ""),
+               json_is_true(json_object_get(step, "erases")) ? " (ERASES everything)" : "");
+}
+
+void rv_print_restore(const struct rv_face *face, const json_t *result)
+{
+    (void)face;
+    if (json_is_true(json_object_get(result, "dry_run"))) {
+        print_plan(result);
+        return;
+    }
+    const json_t *device = json_object_get(result, "device");
+    const char *name = rv_json_text(device, "name", "The device");
+    printf("%s runs iOS %s (%s) and has started. It took %.0f seconds.\n", name, rv_json_text(result, "version", "?"),
+           rv_json_text(result, "build", "?"), json_real_value(json_object_get(result, "duration_s")));
+    if (json_is_true(json_object_get(result, "not_apple")))
+        printf("The signature was not Apple's, but that of the extra root (REVIVE_TRUST_ROOT).\n");
+    if (json_is_true(json_object_get(result, "data_kept")))
+        printf("Done: the system was installed again, its version was read from the running device, data kept.\n");
+    else
+        printf("Done: the device was erased and installed. Set it up now; if Find My was on, it asks for its owner's "
+               "Apple Account.\n");
+}

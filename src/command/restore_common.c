@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command/restore_common.h"
+
+#include <stdio.h>
+
+static json_t *device_json(const struct rv_device *device)
+{
+    const struct rv_identity *id = &device->identity;
+    char ecid[24];
+    snprintf(ecid, sizeof ecid, "0x%llX", (unsigned long long)id->ecid);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s}", "ecid", ecid, "mode", rv_mode_name(device->mode), "name", id->name,
+                     "product_type", id->product_type, "serial", id->serial);
+}
+
+static json_t *plan_json(const struct rv_restore_result *result, enum rv_behavior behavior)
+{
+    enum { STEPS_MAX = 32 };
+    struct rv_step_words words[STEPS_MAX];
+    size_t count = rv_plan_words(result->started_in, behavior, words, STEPS_MAX);
+    json_t *plan = json_array();
+    for (size_t i = 0; i < count && i < STEPS_MAX; i++)
+        json_array_append_new(plan, json_pack("{s:s, s:s, s:b}", "step", words[i].name, "text", words[i].words,
+                                              "erases", words[i].erases));
+    return plan;
+}
+
+bool rv_restore_verb(struct rv_run *run, struct rv_restore_options *options, struct rv_error *err)
+{
+    struct rv_restore_result result = { 0 };
+    uint64_t begun = rv_clock_now(&run->ctx->clock);
+    RV_AUTO(rv_fleet) fleet = rv_fleet_open(run->ctx, err);
+    if (fleet == NULL)
+        return false;
+    bool fine = rv_restore_run(fleet, options, &result, err);
+    json_t *out = run->result;
+    bool seen = result.device.identity.ecid != 0;
+    json_object_set_new(out, "behaviour", json_string(options->behavior == RV_BEHAVIOR_UPDATE ? "update" : "erase"));
+    json_object_set_new(out, "device", seen ? device_json(&result.device) : json_null());
+    json_object_set_new(out, "dry_run", json_boolean(options->dry_run));
+    json_object_set_new(out, "steps", seen ? plan_json(&result, options->behavior) : json_array());
+    json_object_set_new(out, "started_in", seen ? json_string(rv_mode_name(result.started_in)) : json_null());
+    json_object_set_new(out, "resumed", json_integer(result.resumed));
+    json_object_set_new(out, "duration_s", json_real((double)(rv_clock_now(&run->ctx->clock) - begun) / 1000));
+    json_object_set_new(out, "not_apple", json_boolean(result.not_apple));
+    json_object_set_new(out, "data_kept", json_boolean(result.data_kept));
+    json_object_set_new(out, "version", result.version[0] ? json_string(result.version) : json_null());
+    json_object_set_new(out, "build", result.build[0] ? json_string(result.build) : json_null());
+    const char *log = rv_log_path(run->ctx->log);
+    json_object_set_new(out, "log", log == NULL ? json_null() : json_string(log));
+    return fine;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The conversation with restored: what steps_install.c (the loop) and answers.c (the table) share. */
+#pragma once
+
+#include "proto/restored.h"
+#include "restore/internal.h"
+
+enum rv_restore_kind { RV_RESTORE_DATA, RV_RESTORE_MESSAGE, RV_RESTORE_ASYNC };
+
+struct rv_install;
+struct rv_request; /* one DataRequestMsg or AsyncDataRequestMsg */
+
+/**
+ * Fills *reply (caller frees; NULL: nothing is to be sent, the handler did all itself). Handlers keep no state
+ * between calls: a device asks again when it likes.
+ */
+typedef bool rv_answer_fn(struct rv_install *in, struct rv_request *request, plist_t *reply, struct rv_error *err);
+
+/* One row of data/restore_types.json: what is announced in StartRestore, and who answers. */
+struct rv_restore_type {
+    enum rv_restore_kind kind;
+    const char *type;
+    bool optional;         /* the value announced */
+    rv_answer_fn *answer;  /* NULL: nobody knows what is wanted; answered with {} */
+    const char *component; /* or the manifest flag of a list */
+    const char *key;       /* of the reply, or its prefix */
+    const char *note;
+};
+const struct rv_restore_type *rv_restore_types(size_t *count);
+const struct rv_restore_type *rv_restore_type(const char *type); /* data rows; NULL: unknown */
+/** Dictionary name -> optional of one kind; caller frees. */
+plist_t rv_restore_announced(enum rv_restore_kind kind);
+
+struct rv_request {
+    const struct rv_restore_type *row; /* NULL: unknown type */
+    const char *type;
+    plist_t arguments;        /* dict or NULL, borrowed */
+    uint16_t data_port;       /* 0: answer on the control connection */
+    struct rv_stream *stream; /* opened to data_port by the dispatcher; NULL for images */
+};
+/** Sends on the request's own channel. */
+bool rv_request_send(struct rv_install *in, struct rv_request *request, plist_t message, struct rv_error *err);
+
+/* The system image's way to the device, on a thread of its own. */
+struct rv_image_job {
+    struct rv_install *in;
+    struct rv_ipsw *ipsw; /* its own handle: the archive is read by one thread at a time */
+    struct rv_ipsw_image *image;
+    uint16_t port;
+    pthread_t thread;
+    bool started;
+    _Atomic uint64_t sent, total;
+    atomic_bool ended, failed;
+    struct rv_error err; /* when failed */
+};
+
+enum { RV_ASYNC_MAX = 16 };
+
+struct rv_install {
+    struct rv_restore *r;
+    struct rv_ctx calm; /* the job's context with a cancel of its own: the first Ctrl-C must not cut this work */
+    struct rv_mux_id mux;
+    struct rv_restored *control;
+    uint64_t protocol;
+    pthread_mutex_t firmware; /* the archive and the ticket, when async requests are answered too */
+    struct rv_image_job image;
+    struct rv_fdr *fdr;
+    pthread_t async[RV_ASYNC_MAX];
+    size_t async_count;
+    /* what the device said last, for the watchdog and the words of a failure */
+    uint64_t heard_ms; /* clock time of the last sign of life */
+    uint32_t quiet_s;  /* silence that is allowed now */
+    char failed_step[80];
+    bool noted;                 /* a first Ctrl-C was told */
+    double part;                /* of the step, 0..1, never goes back */
+    plist_t baseband;           /* {"Nonce", "BasebandData"}: reused while the nonce stays */
+    struct rv_error unanswered; /* first request that could not be answered; code 0: none */
+};
+
+/** Answers one request, on the control connection or its DataPort; a request nobody knows gets {}. */
+bool rv_install_answer(struct rv_install *in, struct rv_request *request, struct rv_error *err);
+/** Ends the image thread and frees what it holds. */
+void rv_image_join(struct rv_install *in);
+
+/* updaters.c */
+/** TSS reply (with firmware where wanted) for FirmwareUpdaterData; caller frees. */
+plist_t rv_updater_response(struct rv_install *in, plist_t arguments, struct rv_error *err);
+
+/* options.c */
+/** RestoreOptions of StartRestore; caller frees. */
+plist_t rv_restore_start_options(struct rv_restore *r, struct rv_error *err);

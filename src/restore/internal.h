@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this room share: one running job, its steps, its journal. */
+#pragma once
+
+#include "restore/restore.h"
+
+#include <pthread.h>
+
+enum {
+    RV_STEP_NO_CANCEL = 1 << 0, /* a first Ctrl-C is noted, told, and obeyed later */
+    RV_STEP_ERASES = 1 << 1,
+    RV_STEP_RETRY = 1 << 2,   /* harmless to do again in the same mode */
+    RV_STEP_TOUCHES = 1 << 3, /* from here on the device is not what it was */
+};
+
+struct rv_restore;
+typedef bool rv_step_fn(struct rv_restore *r, struct rv_error *err);
+
+struct rv_step {
+    const char *name;  /* stable: journal, events and tests name it */
+    const char *words; /* for people */
+    rv_step_fn *run;
+    enum rv_mode needs, leaves; /* mode before and after; the runner checks */
+    uint16_t weight;            /* share of the bar */
+    uint16_t flags;
+};
+
+struct rv_plan {
+    const struct rv_step *steps;
+    size_t count;
+};
+/** After an installation that ended well, but was not seen to its end (a killed program, a pulled cable). */
+struct rv_plan rv_plan_finish(void);
+/** The plan for a device found in `from`; count 0: there is none. */
+struct rv_plan rv_plan_for(enum rv_mode from, enum rv_behavior behavior);
+
+struct rv_journal; /* journal.c */
+
+/* One job. Everything is owned by the thread that runs it. */
+struct rv_restore {
+    struct rv_ctx *ctx;
+    struct rv_fleet *fleet;
+    const struct rv_restore_options *options;
+    struct rv_restore_result *result;
+    struct rv_device device; /* as last seen */
+    struct rv_ipsw *ipsw;
+    plist_t identity; /* borrowed from ipsw */
+    struct rv_ticket *ticket;
+    uint8_t signed_nonce[RV_NONCE_MAX]; /* the ApNonce that the ticket was asked for */
+    size_t signed_nonce_len;
+    struct rv_usb *usb; /* kept open while the device stays in one enumeration */
+    struct rv_journal *journal;
+    const struct rv_step *step;                   /* now running */
+    double percent_base, percent_weight, percent; /* of the running step, and as told */
+    bool touched;                                 /* the device is no longer what it was: a break is UNFINISHED */
+    bool finished;                                /* restored ended with status 0 */
+};
+
+/** Tells done/total inside the running step; the overall percentage never goes back. */
+void rv_restore_progress(struct rv_restore *r, uint64_t done, uint64_t total, const char *unit, const char *text);
+/** The open USB handle of the present enumeration (opened when needed). Borrowed. */
+struct rv_usb *rv_restore_usb(struct rv_restore *r, struct rv_error *err);
+void rv_restore_usb_close(struct rv_restore *r);
+void rv_restore_target(const struct rv_restore *r, struct rv_target *out);
+/** Fetches or loads the ticket for the device's present nonce and verifies it. */
+bool rv_restore_sign(struct rv_restore *r, struct rv_error *err);
+
+/* guard.c: the never-erase rule. Both are asked: when the identity is chosen and right before anything of it is sent.
+ */
+plist_t rv_guard_choose(const struct rv_ipsw *ipsw, const struct rv_target *target, enum rv_behavior behavior,
+                        struct rv_error *err);
+bool rv_guard_identity(plist_t identity, enum rv_behavior behavior, struct rv_error *err);
+
+/* steps */
+rv_step_fn rv_step_preflight, rv_step_sign_early, rv_step_enter_recovery, rv_step_sign, rv_step_send_ibss,
+    rv_step_send_ibec, rv_step_prepare, rv_step_send_logo, rv_step_send_firmware, rv_step_send_ramdisk,
+    rv_step_send_device_tree, rv_step_send_sep, rv_step_boot_kernel, rv_step_await_restore, rv_step_leave_restore,
+    rv_step_install, rv_step_finish;
+
+/** Puts a device that was prepared, but not yet booted into the ramdisk, back: auto-boot true, restart. */
+bool rv_restore_undo(struct rv_restore *r, struct rv_error *err);
+
+/* journal.c */
+struct rv_journal_start {
+    const char *ipsw_path, *ticket_path;
+    enum rv_behavior behavior;
+    uint64_t ecid;
+    enum rv_mode started_in;
+};
+/** Takes the lock of this device (BUSY) and reads what an earlier run left. Nothing is written yet. */
+struct rv_journal *rv_journal_open(struct rv_ctx *ctx, uint64_t ecid, struct rv_error *err);
+/** Writes the first record; false leaves no half file. */
+bool rv_journal_begin(struct rv_journal *journal, const struct rv_journal_start *start, struct rv_error *err);
+bool rv_journal_step(struct rv_journal *journal, const char *step, struct rv_error *err);
+bool rv_journal_note(struct rv_journal *journal, const char *why, struct rv_error *err);
+bool rv_journal_end(struct rv_journal *journal, const char *state, const char *why, struct rv_error *err);
+/** Keeps the ticket beside the journal, for diagnosis. */
+bool rv_journal_ticket(struct rv_journal *journal, struct rv_span im4m, struct rv_error *err);
+const struct rv_job *rv_journal_job(const struct rv_journal *journal);
+bool rv_journal_unfinished(const struct rv_journal *journal); /* an earlier run had begun and did not end */
+bool rv_journal_begun(const struct rv_journal *journal);      /* this run has written its record */
+void rv_journal_free(struct rv_journal *journal);
+RV_DEFINE_AUTO(rv_journal)
+
+/* words.c: numbers of a device in Restore mode in words */
+struct rv_operation_row {
+    uint16_t operation, quiet_s;
+    const char *id, *words;
+};
+const struct rv_operation_row *rv_operation_row(uint64_t operation); /* NULL: unknown */
+const char *rv_checkpoint_name(uint64_t id);                         /* NULL: unknown */
+/** Fails with words, advice and number for a final status; `log` (may be NULL) is the device's own text. */
+bool rv_status_fail(int64_t status, const char *log, const char *checkpoint, struct rv_error *err);
+/** The deepest "[n]D(…)" of a restored log, or "". */
+void rv_status_cause(const char *log, char *out, size_t out_size);
+
+/* backup_date.c */
+/** Newest backup of a device on this computer; false: none found. `when` is UTC "2026-11-02 18:04". */
+bool rv_backup_newest(struct rv_ctx *ctx, const struct rv_identity *identity, char *when, size_t when_size, char *path,
+                      size_t path_size);

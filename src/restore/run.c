@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The only loop over steps: mode check, cancel point, retry, progress, log and journal in one place. A step knows
+ * nothing of the others.
+ */
+#include "restore/internal.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    RETRIES = 2,
+    FIND_MS = 10000,      /* a device named by resume may be coming back right now */
+    FIND_AGAIN_MS = 5000, /* before a step is tried again */
+};
+
+void rv_restore_target(const struct rv_restore *r, struct rv_target *out)
+{
+    const struct rv_identity *id = &r->device.identity;
+    *out = (struct rv_target){
+        .ecid = id->ecid,
+        .chip = id->chip,
+        .board = id->board,
+        .have_chip = id->have_chip,
+        .have_board = id->have_board,
+        .hardware_model = id->hardware_model[0] == '\0' ? NULL : id->hardware_model,
+        .product_type = id->product_type[0] == '\0' ? NULL : id->product_type,
+        .ap_nonce = rv_span(id->ap_nonce, id->ap_nonce_len),
+        .sep_nonce = rv_span(id->sep_nonce, id->sep_nonce_len),
+    };
+}
+
+struct rv_usb *rv_restore_usb(struct rv_restore *r, struct rv_error *err)
+{
+    if (r->usb == NULL)
+        r->usb = rv_device_open_usb(r->fleet, &r->device, err);
+    return r->usb;
+}
+
+void rv_restore_usb_close(struct rv_restore *r)
+{
+    rv_usb_free(r->usb);
+    r->usb = NULL;
+}
+
+void rv_restore_progress(struct rv_restore *r, uint64_t done, uint64_t total, const char *unit, const char *text)
+{
+    double part = total == 0 ? 0 : done >= total ? 1 : (double)done / (double)total;
+    double percent = r->percent_base + r->percent_weight * part;
+    if (percent > r->percent)
+        r->percent = percent > 100 ? 100 : percent;
+    rv_tell(r->ctx, &(struct rv_event){ .kind = RV_EVENT_PROGRESS,
+                                        .step = r->step->name,
+                                        .text = text,
+                                        .unit = unit,
+                                        .done = done,
+                                        .total = total,
+                                        .percent = r->percent });
+}
+
+/* ---- one step ---- */
+
+static bool may_retry(const struct rv_error *err)
+{
+    return err->code == RV_E_TIMEOUT || err->code == RV_E_PROTOCOL || err->code == RV_E_BUSY || err->code == RV_E_GONE;
+}
+
+/* The device must still be there in the same enumeration: what was sent before is in its memory. */
+static bool still_there(struct rv_restore *r)
+{
+    struct rv_error gone = { 0 };
+    struct rv_device now;
+    return rv_fleet_await(r->fleet, r->device.identity.ecid, RV_MODE_BIT(r->step->needs), NULL, FIND_AGAIN_MS, &now,
+                          &gone) &&
+           now.usb.address == r->device.usb.address && now.usb.bus == r->device.usb.bus;
+}
+
+static bool run_step(struct rv_restore *r, struct rv_error *err)
+{
+    const struct rv_step *step = r->step;
+    for (unsigned attempt = 0;; attempt++) {
+        if (step->run(r, err))
+            return true;
+        rv_restore_usb_close(r);
+        if (attempt >= RETRIES || !(step->flags & RV_STEP_RETRY) || !may_retry(err) || !still_there(r))
+            return false;
+        rv_tell_warning(r->ctx, "%s did not work (%s): trying once more", step->words, err->text[0]);
+        memset(err, 0, sizeof *err);
+    }
+}
+
+static bool check_mode(struct rv_restore *r, enum rv_mode mode, struct rv_error *err)
+{
+    if (mode == RV_MODE_COUNT || r->device.mode == mode)
+        return true;
+    return rv_fail(err, RV_E_PROTOCOL, "the device is in %s instead of %s", rv_mode_words(r->device.mode),
+                   rv_mode_words(mode));
+}
+
+static bool take_step(struct rv_restore *r, struct rv_error *err)
+{
+    const struct rv_step *step = r->step;
+    rv_tell_step(r->ctx, step->name, step->words);
+    rv_restore_progress(r, 0, 1, "steps", NULL);
+    if (!check_mode(r, step->needs, err))
+        return false;
+    r->touched |= (step->flags & RV_STEP_TOUCHES) != 0;
+    rv_log(r->ctx->log, RV_LOG_INFO, "restore", "step %s begins", step->name);
+    if (!run_step(r, err) || !check_mode(r, step->leaves, err))
+        return rv_while(err, "in the step '%s' (%s)", step->name, step->words);
+    rv_restore_progress(r, 1, 1, "steps", NULL);
+    return r->journal == NULL || !rv_journal_begun(r->journal) || rv_journal_step(r->journal, step->name, err);
+}
+
+/* ---- the job ---- */
+
+static bool begin_journal(struct rv_restore *r, enum rv_mode started_in, struct rv_error *err)
+{
+    struct rv_journal_start start = {
+        .ipsw_path = r->options->ipsw_path,
+        .ticket_path = r->options->ticket_path,
+        .behavior = r->options->behavior,
+        .ecid = r->device.identity.ecid,
+        .started_in = started_in,
+    };
+    bool goes_on = rv_journal_unfinished(r->journal);
+    if (!rv_journal_begin(r->journal, &start, err))
+        return false;
+    r->result->resumed = rv_journal_job(r->journal)->attempts - 1;
+    r->touched |= goes_on && started_in != RV_MODE_NORMAL;
+    return true;
+}
+
+static bool run_plan(struct rv_restore *r, struct rv_plan plan, struct rv_error *err)
+{
+    double weights = 0;
+    for (size_t i = 0; i < plan.count; i++)
+        weights += plan.steps[i].weight;
+    for (size_t i = 0; i < plan.count; i++) {
+        if (!rv_cancel_point(&r->ctx->cancel, err))
+            return false;
+        r->step = &plan.steps[i];
+        r->percent_weight = 100.0 * r->step->weight / weights;
+        if (!take_step(r, err))
+            return false;
+        r->percent_base += r->percent_weight;
+        /* Nothing is written down before the firmware is known to be good, and nothing is sent before it is. */
+        if (i == 0 && (r->options->dry_run || !begin_journal(r, plan.steps[0].needs, err)))
+            return r->options->dry_run;
+        if (i == 0 && r->finished && !rv_journal_step(r->journal, "install", err))
+            return false;
+    }
+    return true;
+}
+
+static void tell_plan(struct rv_restore *r, struct rv_plan plan)
+{
+    for (size_t i = 1; i < plan.count; i++)
+        rv_tell_note(r->ctx, "%zu. %s%s", i, plan.steps[i].words,
+                     plan.steps[i].flags & RV_STEP_ERASES ? " (erases everything on the device)" : "");
+}
+
+static void mask_identifiers(struct rv_restore *r)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%llX", (unsigned long long)r->device.identity.ecid);
+    rv_log_mask(r->ctx->log, text);
+    if (r->device.identity.serial[0] != '\0')
+        rv_log_mask(r->ctx->log, r->device.identity.serial);
+    if (r->device.identity.udid[0] != '\0')
+        rv_log_mask(r->ctx->log, r->device.identity.udid);
+}
+
+static bool find_device(struct rv_restore *r, struct rv_error *err)
+{
+    unsigned any = RV_MODE_BIT(RV_MODE_NORMAL) | RV_MODE_BIT(RV_MODE_RECOVERY) | RV_MODE_BIT(RV_MODE_DFU) |
+                   RV_MODE_BIT(RV_MODE_RESTORE);
+    if (r->options->ecid != 0) {
+        if (rv_fleet_await(r->fleet, r->options->ecid, any, NULL, FIND_MS, &r->device, err))
+            return true;
+        if (err->code == RV_E_TIMEOUT)
+            err->code = RV_E_NO_DEVICE;
+        return rv_while(err, "looking for the device of the interrupted update");
+    }
+    if (!rv_fleet_pick(r->fleet, r->options->selector, &r->device, err))
+        return false;
+    if (r->device.denied) {
+        rv_fail(err, RV_E_DENIED, "the device is attached, but this user may not open it over USB");
+        return rv_advise(err, RV_ADVICE_USB_RIGHTS);
+    }
+    if (r->device.identity.ecid != 0)
+        return true;
+    rv_fail(err, RV_E_UNSUPPORTED, "the device in %s does not tell its ECID", rv_mode_words(r->device.mode));
+    return false;
+}
+
+/* What a person finds in front of him after a break. */
+static void tell_state(struct rv_restore *r)
+{
+    struct rv_error unseen = { 0 };
+    struct rv_device now;
+    unsigned any = RV_MODE_BIT(RV_MODE_NORMAL) | RV_MODE_BIT(RV_MODE_RECOVERY) | RV_MODE_BIT(RV_MODE_DFU) |
+                   RV_MODE_BIT(RV_MODE_RESTORE);
+    if (rv_cancel_asked(&r->ctx->cancel))
+        return;
+    if (rv_fleet_await(r->fleet, r->device.identity.ecid, any, NULL, 1, &now, &unseen))
+        rv_tell_warning(r->ctx, "The device is now in %s.", rv_mode_words(now.mode));
+    else
+        rv_tell_warning(r->ctx, "The device is not attached now (or is restarting).");
+}
+
+static void broke_off(struct rv_restore *r, struct rv_error *err)
+{
+    if (err->code == RV_E_CANCELLED && r->touched && r->result->resumed == 0) {
+        struct rv_error undo = { 0 };
+        if (rv_restore_undo(r, &undo)) {
+            r->touched = false;
+            rv_tell_note(r->ctx, "The device starts again as it was: nothing was changed on it.");
+        }
+    }
+    if (r->touched) {
+        tell_state(r);
+        if (r->options->behavior == RV_BEHAVIOR_UPDATE)
+            rv_tell_warning(r->ctx, "An Update does not touch the data: `revive resume` goes on.");
+        char code[32];
+        snprintf(code, sizeof code, "%s", rv_code_name(err->code));
+        err->code = RV_E_UNFINISHED;
+        rv_while(err, "broken off after work on the device had begun (%s)", code);
+    }
+    if (r->journal != NULL && rv_journal_begun(r->journal)) {
+        struct rv_error unwritten = { 0 };
+        if (!rv_journal_end(r->journal, r->touched ? "failed" : "stopped", err->text[0], &unwritten))
+            rv_tell_warning(r->ctx, "How far the work is could not be written down: %s", unwritten.text[0]);
+    }
+}
+
+/* An earlier run saw the device end its installation well, but not its first start. */
+static bool only_to_finish(const struct rv_restore *r)
+{
+    const struct rv_job *job = rv_journal_job(r->journal);
+    return rv_journal_unfinished(r->journal) && r->device.mode == RV_MODE_NORMAL &&
+           job->behavior == r->options->behavior && strcmp(job->last_step, "install") == 0;
+}
+
+static bool run_job(struct rv_restore *r, struct rv_error *err)
+{
+    if (!find_device(r, err))
+        return false;
+    r->result->started_in = r->device.mode;
+    mask_identifiers(r);
+    struct rv_plan plan = rv_plan_for(r->device.mode, r->options->behavior);
+    if (plan.count == 0)
+        return rv_fail(err, RV_E_UNSUPPORTED, "there is no way to install iOS from %s", rv_mode_words(r->device.mode));
+    if (!r->options->dry_run) {
+        r->journal = rv_journal_open(r->ctx, r->device.identity.ecid, err);
+        if (r->journal == NULL)
+            return false;
+        if (only_to_finish(r)) {
+            r->finished = true;
+            plan = rv_plan_finish();
+        }
+    }
+    if (!run_plan(r, plan, err)) {
+        broke_off(r, err);
+        return false;
+    }
+    if (r->options->dry_run) {
+        tell_plan(r, plan);
+        return true;
+    }
+    return rv_journal_end(r->journal, "done", NULL, err);
+}
+
+bool rv_restore_run(struct rv_fleet *fleet, const struct rv_restore_options *options, struct rv_restore_result *result,
+                    struct rv_error *err)
+{
+    memset(result, 0, sizeof *result);
+    if (options->behavior == RV_BEHAVIOR_ERASE && !options->consent && !options->dry_run)
+        return rv_fail(err, RV_E_USAGE, "nobody agreed to erasing the device");
+    struct rv_restore r = { .ctx = rv_fleet_ctx(fleet), .fleet = fleet, .options = options, .result = result };
+    bool fine = run_job(&r, err);
+    result->device = r.device;
+    result->data_kept = fine && options->behavior == RV_BEHAVIOR_UPDATE && r.finished &&
+                        r.device.mode == RV_MODE_NORMAL && !options->dry_run;
+    rv_restore_usb_close(&r);
+    rv_ticket_free(r.ticket);
+    rv_ipsw_free(r.ipsw);
+    rv_journal_free(r.journal);
+    return fine;
+}
