@@ -181,7 +181,8 @@ static const char *enter_recovery(struct session *s, plist_t request, plist_t re
 {
     (void)request;
     (void)reply;
-    if (!s->active)
+    /* Systems before 14.5 obeyed any host (libimobiledevice issues 1121 and 1175). */
+    if (!s->active && sim_system_since(s->device, 14, 5))
         return "SessionInactive";
     s->then = THEN_RECOVERY;
     return NULL;

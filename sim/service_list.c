@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/service_list.h"
 
-#include "base/text.h"
-
+#include <stdlib.h>
 #include <string.h>
-
-enum { TLS_SINCE = 13 };
 
 static const struct sim_service services[] = {
     { "com.apple.afc", sim_afc_serve, false },
@@ -24,13 +21,20 @@ const struct sim_service *sim_service_find(const char *name)
     return NULL;
 }
 
+bool sim_system_since(struct sim_device *device, unsigned major, unsigned minor)
+{
+    char version[32], build[32];
+    sim_installed(device, version, build);
+    char *end = NULL;
+    unsigned long has_major = strtoul(version, &end, 10);
+    unsigned long has_minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+    return has_major > major || (has_major == major && has_minor >= minor);
+}
+
 bool sim_service_wants_tls(struct sim_device *device)
 {
-    char text[32], build[32];
+    char text[32];
     if (sim_setting(device, "service_tls", text, sizeof text) && text[0] != '\0')
         return strcmp(text, "yes") == 0;
-    sim_installed(device, text, build);
-    text[strcspn(text, ".")] = '\0';
-    uint64_t major = 0;
-    return rv_text_number(text, 10, &major) && major >= TLS_SINCE;
+    return sim_system_since(device, 13, 0);
 }

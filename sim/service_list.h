@@ -14,6 +14,8 @@ struct sim_service {
 const struct sim_service *sim_service_find(const char *name);
 /** Since iOS 13 nearly all services speak TLS; the setting "service_tls" (yes|no) overrides the version. */
 bool sim_service_wants_tls(struct sim_device *device);
+/** Whether the installed system is of this version or newer. */
+bool sim_system_since(struct sim_device *device, unsigned major, unsigned minor);
 
 void sim_afc_serve(struct sim_device *device, struct sim_wire *wire);
 void sim_diagnostics_serve(struct sim_device *device, struct sim_wire *wire);
