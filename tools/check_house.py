@@ -162,7 +162,7 @@ def check_c(path, text, rules):
 def check_own_header(path, text, exists):
     """A .c file that has a header of its name includes it first, or a wider header of its folder that does."""
     header = path[:-2] + ".h"
-    if not path.endswith(".c") or not exists(header):
+    if not path.endswith(".c") or room_of(path) is None or not exists(header):
         return []
     first = re.search(r'^\s*#\s*include\s+(["<][^">]+[">])', text, flags=re.M)
     want = f'"{header.removeprefix("src/")}"'

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "command/restore_common.h"
+#include "command/install_job.h"
 #include "command/verbs.h"
 
 static bool run_update(struct rv_run *run, struct rv_error *err)

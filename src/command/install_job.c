@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "command/restore_common.h"
+#include "command/install_job.h"
 
 #include <stdio.h>
 
