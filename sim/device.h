@@ -36,8 +36,9 @@ void sim_device_close(struct sim_device *device);
 struct sim_create {
     const char *state_dir;
     const char *product, *model; /* "iPhone10,6" "D221AP"; NULL: that one */
-    const char *ipsw;            /* installed firmware: an IPSW of the factory; the system volume is laid from it */
-    const char *trust_root;      /* DER: the root key "fused" into the chip */
+    const char *ipsw;            /* installed firmware: an IPSW of the factory; the system volume is laid from it.
+                                  NULL: invented images, enough to boot */
+    const char *trust_root;      /* DER: the root "fused" into the chip; the folder's keys sign what is laid */
     uint64_t ecid;               /* 0: a fixed invented one */
     uint64_t data_bytes;         /* size of the user partition (invented content, seeded) */
     unsigned seed;

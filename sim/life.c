@@ -114,7 +114,7 @@ static void arrive_by_boot(struct sim_device *device, bool held)
     bool broken = verdict.mode == SIM_RECOVERY && verdict.stage == SIM_STAGE_NONE;
     if (!broken) {
         device->looping = false;
-        enter(device, verdict.mode, verdict.stage, verdict.mode != SIM_NORMAL);
+        enter(device, verdict.mode, verdict.stage, verdict.mode != SIM_OFF);
         return;
     }
     if (!device->looping)
