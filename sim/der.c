@@ -31,8 +31,10 @@ static uint64_t length_of(struct rv_reader *r)
         return byte;
     int count = byte & 0x7f;
     uint64_t len = 0;
-    if (count == 0 || count > 4) /* indefinite, or more than any image has */
+    if (count == 0 || count > 4) { /* indefinite, or more than any image has */
         r->bad = true;
+        return 0;
+    }
     for (int i = 0; i < count && !r->bad; i++)
         len = len << 8 | rv_read_u8(r);
     uint64_t least = count == 1 ? 0x80 : 1ULL << (8 * (count - 1));
