@@ -21,6 +21,8 @@ bool rv_tss_apply_rules(plist_t entry, plist_t rules, const struct rv_tss_mode *
 
 /** The request for the application processor's ticket; caller frees. */
 plist_t rv_tss_request_ap(plist_t identity, const struct rv_target *target, struct rv_error *err);
+/** Device and build as every request but the generic ones names them. */
+bool rv_tss_add_common(plist_t request, plist_t identity, uint64_t ecid, struct rv_error *err);
 /** Manifest entry without its Info; caller frees. */
 plist_t rv_tss_entry(plist_t identity, const char *component);
 /** @HostPlatformInfo and what else every request carries. */

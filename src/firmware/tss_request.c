@@ -186,6 +186,19 @@ static void add_identity_extras(plist_t request, plist_t identity)
     }
 }
 
+bool rv_tss_add_common(plist_t request, plist_t identity, uint64_t ecid, struct rv_error *err)
+{
+    plist_dict_set_item(request, "ApECID", plist_new_uint(ecid));
+    if (!add_number(request, identity, "ApChipID", err) || !add_number(request, identity, "ApBoardID", err) ||
+        !add_number(request, identity, "ApSecurityDomain", err))
+        return false;
+    struct rv_span build = rv_plist_data(identity, "UniqueBuildID");
+    if (build.ptr == NULL)
+        return rv_fail(err, RV_E_FORMAT, "the build identity has no UniqueBuildID");
+    plist_dict_set_item(request, "UniqueBuildID", new_data(build));
+    return true;
+}
+
 static bool add_device(plist_t request, plist_t identity, const struct rv_target *target,
                        const struct rv_tss_mode *mode, struct rv_error *err)
 {
@@ -194,14 +207,8 @@ static bool add_device(plist_t request, plist_t identity, const struct rv_target
     if (mode->image4 && target->ap_nonce.len == 0)
         return rv_fail(err, RV_E_PROTOCOL, "the device told no one-time number (nonce) to be signed for");
     plist_dict_set_item(request, mode->image4 ? "@ApImg4Ticket" : "@APTicket", plist_new_bool(1));
-    plist_dict_set_item(request, "ApECID", plist_new_uint(target->ecid));
-    if (!add_number(request, identity, "ApChipID", err) || !add_number(request, identity, "ApBoardID", err) ||
-        !add_number(request, identity, "ApSecurityDomain", err))
+    if (!rv_tss_add_common(request, identity, target->ecid, err))
         return false;
-    struct rv_span build = rv_plist_data(identity, "UniqueBuildID");
-    if (build.ptr == NULL)
-        return rv_fail(err, RV_E_FORMAT, "the build identity has no UniqueBuildID");
-    plist_dict_set_item(request, "UniqueBuildID", new_data(build));
     if (target->ap_nonce.len > 0)
         plist_dict_set_item(request, "ApNonce", new_data(target->ap_nonce));
     if (mode->image4 && target->sep_nonce.len > 0)
