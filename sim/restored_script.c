@@ -82,7 +82,6 @@ static const struct restored_step cleanup_11[] = {
 static const struct restored_need data_needs_16[] = {
     { "BasebandData", true },
     { "BuildIdentityDict", true },
-    { "DeviceTree", true },
     { "FDRTrustData", true },
     { "FUDData", true },
     { "FirmwareUpdaterData", true },

@@ -26,5 +26,5 @@ with open(target, "w", encoding="utf-8") as out:
         if not r["since"]:
             sys.exit(f"{source}: {key} does not say since when")
         answer = f"answer_{r['answer']}" if r["answer"] else "NULL"
-        out.write(f"{{ RV_RESTORE_{r['kind'].upper()}, {text(r['type'])}, {str(r['optional']).lower()}, {answer}, "
-                  f"{text(r.get('component'))}, {text(r.get('key'))}, {text(r['note'] or None)} }},\n")
+        out.write(f"{{ RV_RESTORE_{r['kind'].upper()}, {text(r['type'])}, {str(r['optional'] is not None).lower()}, "
+                  f"{str(bool(r['optional'])).lower()}, {answer}, {text(r.get('component'))}, {text(r.get('key'))}, {text(r['note'] or None)} }},\n")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/plist_frame.h"
 
-enum { LENGTH = 4 };
+enum { LENGTH = 4, BODY_MS = 30000 /* once a message has begun, its rest is under way */ };
 
 bool rv_plist_send(struct rv_stream *stream, plist_t message, bool binary, uint32_t timeout_ms, struct rv_error *err)
 {
@@ -32,7 +32,7 @@ plist_t rv_plist_receive(struct rv_stream *stream, uint32_t timeout_ms, struct r
     RV_AUTO(rv_blob) body = rv_blob_new(len, err);
     if (body == NULL)
         return NULL;
-    if (!rv_stream_receive(stream, body->data, body->len, timeout_ms, err)) {
+    if (!rv_stream_receive(stream, body->data, body->len, timeout_ms > BODY_MS ? timeout_ms : BODY_MS, err)) {
         /* Half a frame is no pause between messages: the exchange has lost its step. */
         if (err->code == RV_E_TIMEOUT)
             rv_fail(err, RV_E_GONE, "the device stopped in the middle of a message of %u bytes", len);

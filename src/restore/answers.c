@@ -484,7 +484,7 @@ plist_t rv_restore_announced(enum rv_restore_kind kind)
 {
     plist_t dict = plist_new_dict();
     for (size_t i = 0; i < RV_COUNT(types); i++)
-        if (types[i].kind == kind)
+        if (types[i].kind == kind && types[i].announced)
             plist_dict_set_item(dict, types[i].type, plist_new_bool(types[i].optional));
     return dict;
 }

@@ -20,6 +20,7 @@ typedef bool rv_answer_fn(struct rv_install *in, struct rv_request *request, pli
 struct rv_restore_type {
     enum rv_restore_kind kind;
     const char *type;
+    bool announced;        /* in StartRestore (null in the JSON: asked by devices, but in no host's list) */
     bool optional;         /* the value announced */
     rv_answer_fn *answer;  /* NULL: nobody knows what is wanted; answered with {} */
     const char *component; /* or the manifest flag of a list */
