@@ -44,6 +44,10 @@ uint64_t sim_udif_bytes(const struct sim_udif *udif); /* of the expanded volume 
 size_t sim_udif_chunk_count(const struct sim_udif *udif);
 /** Chunks in the order of the file system (= of their sectors). Borrowed. */
 const struct sim_udif_chunk *sim_udif_chunk_at(const struct sim_udif *udif, size_t index);
+/** The trailer it came with, and the CRC32 of the XML list. Borrowed. */
+const struct sim_udif_trailer *sim_udif_trailer_of(const struct sim_udif *udif, uint32_t *xml_crc);
+/** First block table with a checksum at or behind *index (moved there); false when there is none. */
+bool sim_udif_table_at(const struct sim_udif *udif, size_t *index, uint64_t *sector, uint64_t *sectors, uint32_t *crc);
 
 /** A whole image -> the volume in `fd` (written from offset 0, made exactly as long as the volume). Checks every sum.
  */
@@ -51,7 +55,7 @@ bool sim_udif_expand(const struct sim_image_source *source, int fd, struct rv_er
 
 /**
  * The same while the image arrives front to back: push every byte of the image file (chunks, list, trailer),
- * then finish. The table comes from the out-of-band reads that went before.
+ * then finish. The table comes from the out-of-band reads that went before. fd is read again at the end (O_RDWR).
  */
 struct sim_udif_stream;
 struct sim_udif_stream *sim_udif_stream_new(const struct sim_udif *udif, int fd, struct rv_error *err);
