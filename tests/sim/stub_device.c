@@ -62,13 +62,18 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
     return remove(path);
 }
 
+void stub_device_clean(struct sim_device *d)
+{
+    nftw(d->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 void stub_device_free(struct sim_device *d)
 {
     if (d == NULL)
         return;
     stub_device_enter(d, SIM_OFF);
     sim_services_free(d->services);
-    nftw(d->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    stub_device_clean(d);
     rv_buf_clear(&d->record);
     pthread_mutex_destroy(&d->lock);
     rv_free(d);
@@ -262,8 +267,8 @@ const char *sim_state_dir(struct sim_device *d)
 
 void sim_installed(struct sim_device *d, char version[32], char build[32])
 {
-    (void)d;
-    (void)snprintf(version, 32, "11.2");
+    if (!sim_setting(d, "stub_version", version, 32))
+        (void)snprintf(version, 32, "11.2");
     (void)snprintf(build, 32, "15C114");
 }
 

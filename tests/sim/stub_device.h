@@ -4,10 +4,12 @@
 
 #include "sim/device.h"
 
-/** In Normal mode, in a fresh folder under the build's temporary folder. */
+/** In Normal mode, in a fresh temporary folder, with iOS 11.2 (setting "stub_version": another). */
 struct sim_device *stub_device_new(void);
 /** Hangs up, waits for the services, removes the folder. */
 void stub_device_free(struct sim_device *device);
+/** Removes the folder alone, for devices that a server holds until the process ends. */
+void stub_device_clean(struct sim_device *device);
 void stub_device_enter(struct sim_device *device, enum sim_mode mode);
 /** What the device was asked to do last: "reboot", "shutdown", "recovery" or "". */
 const char *stub_device_asked(struct sim_device *device);
