@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WORDS_MAX = 16, LINE_MAX_BYTES = 256, START_MS = 20000 };
+enum { WORDS_MAX = 16, LINE_MAX_BYTES = 256, LOG_MAX_BYTES = 1 << 20, START_MS = 20000 };
 
 /* A device of minutes in a second or two; what the product waits for is not shortened. */
 static const char time_scale[] = "0.05";
@@ -92,6 +92,21 @@ static bool first_line(const struct child *child, char *line, size_t room, struc
     return true;
 }
 
+/* What the child wrote last, for the error. */
+static const char *last_words(const struct child *child, char *out, size_t room)
+{
+    struct rv_error ignored = { 0 };
+    RV_AUTO(rv_blob) all = rv_file_read(child->log, LOG_MAX_BYTES, &ignored);
+    size_t end = all != NULL ? all->len : 0;
+    while (end > 0 && all->data[end - 1] == '\n')
+        end--;
+    size_t begin = end;
+    while (begin > 0 && all->data[begin - 1] != '\n')
+        begin--;
+    snprintf(out, room, "%.*s", (int)(end - begin), all != NULL ? (const char *)all->data + begin : "");
+    return *out != '\0' ? out : "it said nothing";
+}
+
 /* Runs one of its short verbs to the end. */
 static bool run_child(const struct child *child, struct rv_error *err)
 {
@@ -108,7 +123,8 @@ static bool run_child(const struct child *child, struct rv_error *err)
         continue;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return true;
-    return rv_fail(err, RV_E_IO, "`revive-sim %s` failed; see %s", child->words[1], child->log);
+    return rv_fail(err, RV_E_IO, "`revive-sim %s` failed: %s", child->words[1],
+                   last_words(child, drained, sizeof drained));
 }
 
 static bool set_environment(const struct rv_sim *sim, const char *port, struct rv_error *err)
