@@ -1,15 +1,92 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "command/device_json.h"
 #include "command/verbs.h"
+#include "proto/iboot.h"
+#include "proto/lockdown.h"
+#include "proto/plist_frame.h"
+
+#include <string.h>
+
+enum { TRUST_WAIT_MS = 120000, ANSWER_TIMEOUT_MS = 30000, START_TIMEOUT_MS = 2 * 180000 };
+
+#define DIAGNOSTICS "com.apple.mobile.diagnostics_relay"
+
+/* The device waits with the restart until the connection closes (device-services 5.5). */
+static bool ask_restart(struct rv_stream *stream, struct rv_error *err)
+{
+    RV_AUTO_PLIST request = plist_new_dict();
+    plist_dict_set_item(request, "Request", plist_new_string("Restart"));
+    plist_dict_set_item(request, "WaitForDisconnect", plist_new_bool(1));
+    if (!rv_plist_send(stream, request, false, ANSWER_TIMEOUT_MS, err))
+        return false;
+    RV_AUTO_PLIST reply = rv_plist_receive(stream, ANSWER_TIMEOUT_MS, err);
+    if (reply == NULL)
+        return false;
+    const char *status = rv_plist_text(reply, "Status");
+    if (status == NULL || strcmp(status, "Success") != 0)
+        return rv_fail(err, RV_E_REFUSED, "the device answers %.40s to the restart",
+                       status != NULL ? status : "nothing");
+    return true;
+}
+
+static bool restart_normal(struct rv_ctx *ctx, const struct rv_device *device, struct rv_error *err)
+{
+    if (device->mux.handle == 0) {
+        rv_fail(err, RV_E_GONE, "the device is on USB, but the usbmux service does not list it");
+        return rv_advise(err, RV_ADVICE_NO_MUX);
+    }
+    RV_AUTO(rv_lockdown) link = rv_lockdown_open(ctx, &device->mux, err);
+    if (link == NULL || !rv_lockdown_pair(link, TRUST_WAIT_MS, err))
+        return false;
+    RV_AUTO(rv_stream) stream = rv_lockdown_service(link, DIAGNOSTICS, err);
+    return stream != NULL && ask_restart(stream, err);
+}
+
+static bool restart_recovery(struct rv_fleet *fleet, const struct rv_device *device, struct rv_error *err)
+{
+    RV_AUTO(rv_usb) usb = rv_device_open_usb(fleet, device, err);
+    return usb != NULL && rv_iboot_command(usb, "reboot", err);
+}
+
+static bool restart(struct rv_fleet *fleet, const struct rv_device *device, struct rv_error *err)
+{
+    if (device->mode == RV_MODE_NORMAL)
+        return restart_normal(rv_fleet_ctx(fleet), device, err);
+    if (device->mode == RV_MODE_RECOVERY)
+        return restart_recovery(fleet, device, err);
+    rv_fail(err, RV_E_UNSUPPORTED, "a device in %s takes no restart over the cable", rv_mode_words(device->mode));
+    return device->mode == RV_MODE_DFU ? rv_advise(err, RV_ADVICE_LEAVE_DFU) : false;
+}
 
 static bool run_restart(struct rv_run *run, struct rv_error *err)
 {
-    (void)run;
-    return rv_fail(err, RV_E_UNSUPPORTED, "not built yet");
+    struct rv_device device, now;
+    RV_AUTO(rv_fleet) fleet = rv_fleet_open(run->ctx, err);
+    if (fleet == NULL || !rv_command_pick(fleet, rv_arg(run->args, "device"), run->result, &device, err))
+        return false;
+    json_object_set_new(run->result, "was", json_string(rv_mode_name(device.mode)));
+    rv_tell_step(run->ctx, "restart", "Telling the device to restart");
+    if (!restart(fleet, &device, err))
+        return rv_while(err, "restarting the device");
+    rv_tell_step(run->ctx, "await-start", "Waiting for the device to start");
+    unsigned modes = RV_MODE_BIT(RV_MODE_NORMAL) | RV_MODE_BIT(RV_MODE_RECOVERY);
+    if (!rv_fleet_await(fleet, device.identity.ecid, modes, &device, START_TIMEOUT_MS, &now, err))
+        return rv_while(err, "restarting the device");
+    rv_command_now(run->result, &now);
+    if (now.mode == RV_MODE_RECOVERY && device.mode == RV_MODE_NORMAL) {
+        rv_fail(err, RV_E_REFUSED, "the device restarted into Recovery mode: its system does not start");
+        return rv_advise(err, RV_ADVICE_BACK_IN_RECOVERY);
+    }
+    return true;
 }
 
 const struct rv_command rv_verb_restart = {
     .name = "restart",
     .summary = "Restart a device",
-    .flags = RV_COMMAND_DEVICE,
+    .about =
+        "Restarts a device in Normal mode (it must trust this computer) or in Recovery mode, and waits until it is "
+        "there again. No data is touched.",
+    .example = "revive restart\n    the first thing to try with a device that misbehaves",
+    .flags = RV_COMMAND_DEVICE | RV_COMMAND_LONG,
     .run = run_restart,
 };
