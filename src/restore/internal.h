@@ -113,8 +113,3 @@ const char *rv_checkpoint_name(uint64_t id);                         /* NULL: un
 bool rv_status_fail(int64_t status, const char *log, const char *checkpoint, struct rv_error *err);
 /** The deepest "[n]D(…)" of a restored log, or "". */
 void rv_status_cause(const char *log, char *out, size_t out_size);
-
-/* backup_date.c */
-/** Newest backup of a device on this computer; false: none found. `when` is UTC "2026-11-02 18:04". */
-bool rv_backup_newest(struct rv_ctx *ctx, const struct rv_identity *identity, char *when, size_t when_size, char *path,
-                      size_t path_size);

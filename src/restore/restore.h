@@ -49,3 +49,7 @@ struct rv_step_words {
     bool erases;
 };
 size_t rv_plan_words(enum rv_mode from, enum rv_behavior behavior, struct rv_step_words *out, size_t max);
+
+/** Newest backup of a device on this computer; false: none found. `when` is UTC "2026-11-02 18:04". */
+bool rv_backup_newest(struct rv_ctx *ctx, const struct rv_identity *identity, char *when, size_t when_size, char *path,
+                      size_t path_size);
