@@ -13,13 +13,13 @@ static void print_text(struct rv_face *face, const json_t *error)
     rv_progress_end(face);
     fprintf(stderr, "%s%s%s\n", red, json_string_value(json_object_get(error, "title")), off);
     fprintf(stderr, "%sWhy:%s\n", bold, off);
-    json_array_foreach(json_object_get(error, "causes"), i, one)
+    json_array_foreach (json_object_get(error, "causes"), i, one)
         fprintf(stderr, "  %*s%s%s\n", (int)(2 * i), "", i > 0 ? "because: " : "", json_string_value(one));
     const json_t *itunes = json_object_get(error, "itunes_code");
     if (json_is_integer(itunes))
         fprintf(stderr, "  (iTunes and Finder call this error %lld)\n", (long long)json_integer_value(itunes));
     fprintf(stderr, "%sWhat to do next:%s\n", bold, off);
-    json_array_foreach(json_object_get(error, "actions"), i, one)
+    json_array_foreach (json_object_get(error, "actions"), i, one)
         fprintf(stderr, "  %zu. %s\n", i + 1, json_string_value(one));
     const char *log = json_string_value(json_object_get(error, "log"));
     fprintf(stderr, "%sLog:%s %s\n", bold, off, log != NULL ? log : "none was kept; run it again with --log FILE");

@@ -9,7 +9,7 @@ static void print_plan(const json_t *result)
     size_t i;
     json_t *step;
     printf("Nothing was changed. This is what would be done:\n");
-    json_array_foreach(json_object_get(result, "steps"), i, step)
+    json_array_foreach (json_object_get(result, "steps"), i, step)
         printf("  %2zu. %s%s\n", i + 1, rv_json_text(step, "text", ""),
                json_is_true(json_object_get(step, "erases")) ? " (ERASES everything)" : "");
 }

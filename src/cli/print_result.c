@@ -17,7 +17,8 @@ static void print_plain(const json_t *value, int indent)
     json_t *one;
     size_t i;
     if (json_is_array(value)) {
-        json_array_foreach(value, i, one) print_plain(one, indent);
+        json_array_foreach (value, i, one)
+            print_plain(one, indent);
         return;
     }
     if (!json_is_object(value)) {
@@ -26,8 +27,7 @@ static void print_plain(const json_t *value, int indent)
         free(text);
         return;
     }
-    json_object_foreach((json_t *)(uintptr_t)value, key, one)
-    {
+    json_object_foreach ((json_t *)(uintptr_t)value, key, one) {
         if (json_is_object(one) || json_is_array(one)) {
             printf("%*s%s:\n", indent, "", key);
             print_plain(one, indent + 2);
@@ -42,10 +42,9 @@ static const struct {
     const char *verb;
     rv_print_fn *print;
 } printers[] = {
-    { "", NULL },
-    { "restore", rv_print_restore },
-    { "resume", rv_print_restore },
-    { "update", rv_print_restore },
+    { "info", rv_print_info },          { "list", rv_print_list },      { "recovery enter", rv_print_mode },
+    { "recovery exit", rv_print_mode }, { "restart", rv_print_mode },   { "restore", rv_print_restore },
+    { "resume", rv_print_restore },     { "update", rv_print_restore },
 };
 
 void rv_print_result(struct rv_face *face, json_t *result)
@@ -64,7 +63,7 @@ void rv_print_result(struct rv_face *face, json_t *result)
     }
     rv_progress_end(face);
     for (size_t i = 0; i < RV_COUNT(printers); i++) {
-        if (printers[i].print != NULL && strcmp(printers[i].verb, face->command->name) == 0) {
+        if (strcmp(printers[i].verb, face->command->name) == 0) {
             printers[i].print(face, result);
             return;
         }
