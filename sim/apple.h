@@ -10,12 +10,12 @@
 bool sim_pki_make(const char *folder, struct rv_error *err);
 
 struct sim_factory {
-    const char *manifest;  /* BuildManifest.plist to take as the form; NULL: the project's own iPhone10,6 */
-    const char *out;       /* path of the .ipsw */
+    const char *manifest;        /* BuildManifest.plist to take as the form; NULL: the project's own iPhone10,6 */
+    const char *out;             /* path of the .ipsw */
     const char *version, *build; /* NULL: the manifest's */
-    uint64_t system_bytes; /* size of the uncompressed system volume */
-    unsigned seed;         /* content */
-    bool deflate_image;    /* the system image deflated inside the zip (default: stored) */
+    uint64_t system_bytes;       /* size of the uncompressed system volume */
+    unsigned seed;               /* content */
+    bool deflate_image;          /* the system image deflated inside the zip (default: stored) */
 };
 /** Writes a valid IPSW: every component of the Erase and Update identities of the manifest, digests set. */
 bool sim_factory_make(const struct sim_factory *what, struct rv_error *err);
@@ -30,6 +30,8 @@ struct sim_apple_options {
     const char *files;  /* folder whose IPSWs are served with ranges; NULL none */
     int refuse_status;  /* 0: sign; 94: refuse everything … */
     const char *record; /* file: every request, one JSON line each; NULL none */
+    const char *tls;    /* NULL: plain HTTP; "good", "wrong-name", "untrusted", "expired": HTTPS with that chain */
+    const char *const *faults; /* NULL or NULL-terminated "NAME=VALUE" (sim/apple_faults.h) */
 };
 /** Starts the servers; *port is the one bound. Runs until the process ends. */
 bool sim_apple_start(const struct sim_apple_options *options, unsigned *port, struct rv_error *err);

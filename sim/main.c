@@ -7,7 +7,8 @@
 
 static const struct sim_verb verbs[] = {
     { "apple", sim_verb_apple, "Apple's signing server and firmware host",
-      "revive-sim apple --listen 127.0.0.1:0 --pki PKI [--files FOLDER] [--refuse STATUS] [--record FILE]",
+      "revive-sim apple --listen 127.0.0.1:0 --pki PKI [--files FOLDER] [--refuse STATUS] [--record FILE]\n"
+      "                 [--tls good|wrong-name|untrusted|expired] [--fault NAME=VALUE...]",
       "revive-sim apple --listen 127.0.0.1:8080 --pki pki --files ipsw" },
     { "ctl", sim_verb_ctl, "say one thing to a running device", "revive-sim ctl --control SOCKET WORDS...",
       "revive-sim ctl --control /tmp/phone.ctl damage system" },

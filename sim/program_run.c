@@ -155,12 +155,18 @@ int sim_verb_apple(struct sim_words *words)
     struct rv_error err = { 0 };
     sigset_t ends;
     unsigned port = 0;
+    enum { FAULTS_MAX = 16 };
+    const char *faults[FAULTS_MAX + 1] = { NULL };
+    for (size_t i = 0; i < FAULTS_MAX && (faults[i] = sim_option(words, "--fault")) != NULL;)
+        i++;
     struct sim_apple_options options = {
         .listen = sim_option(words, "--listen"),
         .pki = sim_option(words, "--pki"),
         .files = sim_option(words, "--files"),
         .refuse_status = (int)sim_option_number(words, "--refuse", 0),
         .record = sim_option(words, "--record"),
+        .tls = sim_option(words, "--tls"),
+        .faults = faults,
     };
     if (sim_words_end(words) != 0)
         return 2;
