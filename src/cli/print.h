@@ -13,3 +13,6 @@ rv_print_fn rv_print_restore;
 
 /* print_device.c */
 rv_print_fn rv_print_list, rv_print_info, rv_print_mode;
+
+/* print_status.c */
+rv_print_fn rv_print_status;

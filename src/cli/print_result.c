@@ -42,6 +42,7 @@ static const struct {
     const char *verb;
     rv_print_fn *print;
 } printers[] = {
+    { "", rv_print_status },
     { "info", rv_print_info },          { "list", rv_print_list },      { "recovery enter", rv_print_mode },
     { "recovery exit", rv_print_mode }, { "restart", rv_print_mode },   { "restore", rv_print_restore },
     { "resume", rv_print_restore },     { "update", rv_print_restore },

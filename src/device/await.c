@@ -48,9 +48,10 @@ static void note_move(struct rv_fleet *fleet, struct hunt *hunt, enum rv_mode no
     const struct rv_mode_cell *cell = rv_mode_step(hunt->last, rv_mode_seen(now));
     rv_log(fleet->ctx->log, cell->move == RV_MOVE_IMPOSSIBLE ? RV_LOG_ERROR : RV_LOG_INFO, "device", "%s -> %s (%s)",
            rv_mode_name(hunt->last), rv_mode_name(now), cell->note);
-    struct rv_event event = {
-        .kind = RV_EVENT_DEVICE, .step = rv_mode_name(now), .text = rv_mode_words(now), .percent = -1
-    };
+    char text[RV_TEXT_SHORT] = "The device has left the USB bus";
+    if (now != RV_MODE_NONE)
+        snprintf(text, sizeof text, "The device is in %s", rv_mode_words(now));
+    struct rv_event event = { .kind = RV_EVENT_DEVICE, .step = rv_mode_name(now), .text = text, .percent = -1 };
     rv_tell(fleet->ctx, &event);
     hunt->last = now;
 }

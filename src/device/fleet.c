@@ -216,10 +216,9 @@ bool rv_fleet_look(struct rv_fleet *fleet, struct rv_device *out, size_t max, si
     bool news = false;
     for (size_t i = 0; ok && i < n; i++) {
         struct rv_identity *id = &out[i].identity;
-        if (!out[i].silent && (out[i].mode == RV_MODE_NORMAL || out[i].mode == RV_MODE_RESTORE))
-            news = rv_memory_note(&fleet->memory, id) || news;
         rv_memory_recall(&fleet->memory, id);
         rv_identity_look_up(id);
+        news = rv_memory_note(&fleet->memory, id) || news;
         rv_log_mask(fleet->ctx->log, id->udid);
         rv_log_mask(fleet->ctx->log, id->serial);
     }

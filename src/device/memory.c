@@ -55,11 +55,12 @@ bool rv_memory_note(struct rv_memory *memory, const struct rv_identity *identity
         struct rv_identity *row = &memory->rows[i];
         if (row->ecid != identity->ecid)
             continue;
-        if (strcmp(row->udid, identity->udid) == 0 && strcmp(row->device_name, identity->device_name) == 0 &&
-            strcmp(row->product_type, identity->product_type) == 0)
-            return false;
-        *row = *identity;
-        return true;
+        struct rv_identity now = *identity;
+        rv_identity_merge(&now, row); /* a mode that tells less takes nothing away */
+        bool news = strcmp(row->udid, now.udid) != 0 || strcmp(row->device_name, now.device_name) != 0 ||
+                    strcmp(row->serial, now.serial) != 0 || strcmp(row->product_type, now.product_type) != 0;
+        *row = now;
+        return news;
     }
     if (memory->count == RV_MEMORY_MAX) {
         memmove(memory->rows, memory->rows + 1, sizeof memory->rows[0] * (RV_MEMORY_MAX - 1));

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `revive` alone, for a person who may be frightened: which device, what is wrong, the one next thing. */
+#include "cli/print.h"
+
+#include <string.h>
+
+enum { INDENT = 3 };
+
+/* Words broken at blanks so that no line is longer than the terminal's width. */
+static void print_wrapped(const char *text, int indent, int width)
+{
+    int column = 0;
+    while (*text != '\0') {
+        int len = (int)strcspn(text, " ");
+        if (column > 0 && column + 1 + len > width - indent) {
+            putchar('\n');
+            column = 0;
+        }
+        printf("%*s%.*s", column == 0 ? indent : 1, "", len, text);
+        column += len + (column > 0 ? 1 : 0);
+        text += len;
+        text += strspn(text, " ");
+    }
+    putchar('\n');
+}
+
+static void print_one(const struct rv_face *face, const json_t *device, bool numbered)
+{
+    int width = face->width > 40 && face->width < 100 ? (int)face->width : 100;
+    const json_t *next = json_object_get(device, "next");
+    const char *command = rv_json_text(next, "command", NULL);
+    const char *own = rv_json_text(device, "device_name", NULL), *serial = rv_json_text(device, "serial", NULL);
+    const char *version = rv_json_text(device, "version", NULL);
+    const char *bold = rv_style(face->colour_out, "bold"), *off = rv_style(face->colour_out, "off");
+    if (numbered)
+        printf("%lld: ", (long long)json_integer_value(json_object_get(device, "index")));
+    printf("%s%s%s", bold, rv_json_text(device, "name", "Apple device"), off);
+    if (own != NULL)
+        printf(" \"%s\"", own);
+    if (version != NULL)
+        printf(", iOS %s", version);
+    if (serial != NULL)
+        printf(", serial %s", serial);
+    printf(" (%s)\n", rv_json_text(device, "mode_words", "?"));
+    print_wrapped(rv_json_text(device, "state_words", ""), INDENT, width);
+    if (command != NULL)
+        printf("%*sNext: %s%s%s\n", INDENT, "", bold, command, off);
+    print_wrapped(rv_json_text(next, "words", ""), command != NULL ? INDENT + 6 : INDENT, width);
+}
+
+void rv_print_status(const struct rv_face *face, const json_t *result)
+{
+    size_t i;
+    json_t *device;
+    const json_t *devices = json_object_get(result, "devices");
+    json_array_foreach (devices, i, device) {
+        if (i > 0)
+            putchar('\n');
+        print_one(face, device, json_array_size(devices) > 1);
+    }
+}
