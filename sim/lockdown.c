@@ -3,20 +3,22 @@
  * lockdownd, port 62078: u32 big-endian length, then a plist; every answer repeats "Request", a refusal has "Error".
  * Source: libimobiledevice 1.3.0 src/lockdown.c, and public reports of what newer systems refuse.
  */
+#include "base/text.h"
 #include "sim/lockdown_values.h"
 #include "sim/pairing.h"
 #include "sim/service_list.h"
 #include "sim/services.h"
 #include "sim/tls.h"
 
+#include <limits.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { REQUEST_MAX = 1024 * 1024, HOST_ID_MAX = 64 };
-/* About 10 s without a session in recent systems [R]. The floor is for hosts on a busy computer under a time scale. */
-enum { IDLE_MS = 10000, IDLE_FLOOR_MS = 3000 };
+/* About 10 s without a session in recent systems [R]. Not scaled: it is the host's work that takes this time. */
+enum { IDLE_MS = 10000 };
 
 struct session {
     struct sim_device *device;
@@ -253,10 +255,14 @@ static bool after_answer(struct session *s)
 
 static int idle_ms(const struct session *s)
 {
+    char text[16];
+    uint64_t ms = IDLE_MS;
     if (s->active)
         return -1;
-    double scaled = IDLE_MS * sim_time_scale(s->device);
-    return scaled < IDLE_FLOOR_MS ? IDLE_FLOOR_MS : (int)scaled;
+    if (sim_setting(s->device, "lockdown_idle_ms", text, sizeof text) &&
+        (!rv_text_number(text, 10, &ms) || ms == 0 || ms > INT_MAX))
+        ms = IDLE_MS;
+    return (int)ms;
 }
 
 static bool serve_one(struct session *s)

@@ -599,7 +599,10 @@ static void every_cut_of_a_request_is_survived(void **state)
 
 static void an_idle_stranger_is_hung_up_on(void **state)
 {
-    assert_true(closed_by_device(*state));
+    struct bench *b = *state;
+    sim_setting_put(b->device, "lockdown_idle_ms", "50");
+    reconnect(b);
+    assert_true(closed_by_device(b));
 }
 
 static void a_mode_change_hangs_up(void **state)
