@@ -35,7 +35,7 @@ bool rv_fail_sys(struct rv_error *err, enum rv_code code, int sys, const char *f
     va_end(ap);
     if (used >= 0 && (size_t)used < sizeof text - 4)
         snprintf(text + used, sizeof text - (size_t)used, ": %s", strerror(sys));
-    if (sys == ENOSPC || sys == EDQUOT)
+    if (sys == ENOSPC || sys == EDQUOT || sys == EFBIG)
         code = RV_E_NOSPACE;
     else if (sys == EACCES || sys == EPERM)
         code = RV_E_DENIED;

@@ -45,13 +45,12 @@ static void report(struct plan *plan, bool at_once)
     if (!at_once && plan->done - plan->reported < REPORT_EVERY)
         return;
     plan->reported = plan->done;
-    double percent = plan->total > 0 ? 100.0 * (double)plan->done / (double)plan->total : 100;
     rv_tell(plan->ipsw->ctx, &(struct rv_event){ .kind = RV_EVENT_PROGRESS,
                                                  .step = "verify",
                                                  .unit = "bytes",
                                                  .done = plan->done,
                                                  .total = plan->total,
-                                                 .percent = percent });
+                                                 .percent = -1 }); /* of the whole job: not known here */
 }
 
 /* The start of an IM4P with its type replaced. */

@@ -99,6 +99,14 @@ static bool check_mode(struct rv_restore *r, enum rv_mode mode, struct rv_error 
                    rv_mode_words(mode));
 }
 
+/* A disk that fills up half way must not stop an installation: it is only told. */
+static void write_down(struct rv_restore *r, const char *step)
+{
+    struct rv_error unwritten = { 0 };
+    if (r->journal != NULL && rv_journal_begun(r->journal) && !rv_journal_step(r->journal, step, &unwritten))
+        rv_tell_warning(r->ctx, "How far the work is could not be written down: %s", unwritten.text[0]);
+}
+
 static bool take_step(struct rv_restore *r, struct rv_error *err)
 {
     const struct rv_step *step = r->step;
@@ -111,7 +119,8 @@ static bool take_step(struct rv_restore *r, struct rv_error *err)
     if (!run_step(r, err) || !check_mode(r, step->leaves, err))
         return rv_while(err, "in the step '%s' (%s)", step->name, step->words);
     rv_restore_progress(r, 1, 1, "steps", NULL);
-    return r->journal == NULL || !rv_journal_begun(r->journal) || rv_journal_step(r->journal, step->name, err);
+    write_down(r, step->name);
+    return true;
 }
 
 /* ---- the job ---- */
@@ -270,7 +279,10 @@ static bool run_job(struct rv_restore *r, struct rv_error *err)
         tell_plan(r, plan);
         return true;
     }
-    return rv_journal_end(r->journal, "done", NULL, err);
+    struct rv_error unwritten = { 0 };
+    if (!rv_journal_end(r->journal, "done", NULL, &unwritten))
+        rv_tell_warning(r->ctx, "That the work is done could not be written down: %s", unwritten.text[0]);
+    return true;
 }
 
 bool rv_restore_run(struct rv_fleet *fleet, const struct rv_restore_options *options, struct rv_restore_result *result,

@@ -97,8 +97,11 @@ bool rv_restore_sign(struct rv_restore *r, struct rv_error *err)
         return false;
     r->signed_nonce_len = r->device.identity.ap_nonce_len;
     memcpy(r->signed_nonce, r->device.identity.ap_nonce, r->signed_nonce_len);
-    return r->journal == NULL || !rv_journal_begun(r->journal) ||
-           rv_journal_ticket(r->journal, rv_ticket_im4m(r->ticket), err);
+    struct rv_error unwritten = { 0 };
+    if (r->journal != NULL && rv_journal_begun(r->journal) &&
+        !rv_journal_ticket(r->journal, rv_ticket_im4m(r->ticket), &unwritten))
+        rv_tell_warning(r->ctx, "The signing ticket could not be kept: %s", unwritten.text[0]);
+    return true;
 }
 
 bool rv_step_sign(struct rv_restore *r, struct rv_error *err)

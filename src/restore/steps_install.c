@@ -86,8 +86,9 @@ static void on_progress(struct rv_install *in, plist_t message)
         part = in->part + (image_begins - in->part) * 0.3;
     else if (in->part < image_ends && in->image.started && !in->image.ended)
         part = in->part; /* the image's own bytes move the bar now */
-    if (!known)
+    if (!known && (row == NULL || operation != in->operation))
         rv_tell_step(in->r->ctx, row == NULL ? "device-step" : row->id, words);
+    in->operation = operation;
     show(in, part, words);
 }
 
