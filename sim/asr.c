@@ -27,7 +27,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ASR_PORT = 12345, PIECE = 131072, SHA1_LEN = 20, OPEN_MS = 60000, SPLIT_MS = 30, STALL_MS = 3600000 };
+enum {
+    ASR_PORT = 12345,
+    PIECE = 131072,
+    SHA1_LEN = 20,
+    OPEN_MS = 60000,
+    ACCEPT_SLICE_MS = 100,
+    SPLIT_MS = 30,
+    STALL_MS = 3600000
+};
 enum { TRAILER_V1 = 1276, HEADER_V2 = 72, HEADER_SPARSE = 64, SCATTERED = 20, MESSAGE_MAX = 65536 };
 enum { BLOCK_PIECES = 8, BLOCKS = 6, OOB_MAX = 256, SOCKET_BUFFER = 4 * 1024 * 1024, LIST_MAX = 64 * 1024 * 1024 };
 
@@ -599,6 +607,25 @@ static bool run_on(struct restored *r, int fd, struct rv_error *err)
     return done;
 }
 
+/* The host's connection to ASR; a host that hangs up on restored meanwhile is not waited for. */
+static int accept_host(struct restored *r, struct sim_listener *listener, struct rv_error *err)
+{
+    int left = restored_patience_ms(r) < OPEN_MS ? restored_patience_ms(r) : OPEN_MS;
+    for (; left > 0; left -= ACCEPT_SLICE_MS) {
+        int fd = sim_port_accept(listener, left < ACCEPT_SLICE_MS ? left : ACCEPT_SLICE_MS);
+        if (fd >= 0)
+            return fd;
+        struct pollfd control = { .fd = r->wire.fd, .events = POLLRDHUP };
+        if (poll(&control, 1, 0) > 0) {
+            r->lost = true;
+            rv_fail(err, RV_E_GONE, "ASR: the host hung up");
+            return -1;
+        }
+    }
+    rv_fail(err, RV_E_TIMEOUT, "ASR: no host connected");
+    return -1;
+}
+
 bool sim_asr_run(struct restored *r, struct rv_error *err)
 {
     char value[16];
@@ -611,12 +638,8 @@ bool sim_asr_run(struct restored *r, struct rv_error *err)
     if (listener == NULL)
         return rv_fail(err, RV_E_GONE, "ASR: the device left the bus");
     int fd = -1;
-    if (restored_ask(r, "SystemImageData", NULL, err)) {
-        int patience = restored_patience_ms(r);
-        fd = sim_port_accept(listener, patience > OPEN_MS ? OPEN_MS : patience);
-        if (fd < 0)
-            rv_fail(err, RV_E_TIMEOUT, "ASR: no host connected");
-    }
+    if (restored_ask(r, "SystemImageData", NULL, err))
+        fd = accept_host(r, listener, err);
     sim_port_close(listener);
     if (fd < 0)
         return false;

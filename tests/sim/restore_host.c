@@ -1,0 +1,732 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "restore_host.h"
+
+#include "base/text.h"
+#include "sim/image4.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <openssl/evp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PIECE = 131072, SHA1_LEN = 20, FRAME_MAX = 64 << 20, QUIET_MS = 20000 };
+
+static void pause_ms(unsigned ms)
+{
+    (void)poll(NULL, 0, (int)ms);
+}
+
+bool wait_for_mode(struct sim_device *device, enum sim_mode mode, unsigned ms)
+{
+    for (unsigned waited = 0; waited < ms; waited += 5) {
+        if (sim_device_mode(device, NULL) == mode)
+            return true;
+        pause_ms(5);
+    }
+    return false;
+}
+
+static bool wait_for_generation(struct sim_device *device, unsigned after, enum sim_mode mode, unsigned ms)
+{
+    for (unsigned waited = 0; waited < ms; waited += 5) {
+        unsigned now = 0;
+        if (sim_device_mode(device, &now) == mode && now > after)
+            return true;
+        pause_ms(5);
+    }
+    return false;
+}
+
+/* ---- firmware ---- */
+
+static struct rv_blob *member(struct host *host, const char *path)
+{
+    struct rv_error err = { 0 };
+    zip_stat_t st;
+    if (zip_stat(host->ipsw, path, 0, &st) != 0)
+        return NULL;
+    zip_file_t *file = zip_fopen(host->ipsw, path, 0);
+    struct rv_blob *out = file != NULL ? rv_blob_new(st.size, &err) : NULL;
+    if (out != NULL && zip_fread(file, out->data, out->len) != (zip_int64_t)out->len) {
+        rv_blob_free(out);
+        out = NULL;
+    }
+    if (file != NULL)
+        zip_fclose(file);
+    return out;
+}
+
+static plist_t child(plist_t dict, const char *key)
+{
+    return PLIST_IS_DICT(dict) ? plist_dict_get_item(dict, key) : NULL;
+}
+
+static const char *text_of(plist_t dict, const char *key)
+{
+    plist_t node = child(dict, key);
+    return PLIST_IS_STRING(node) ? plist_get_string_ptr(node, NULL) : NULL;
+}
+
+static plist_t info_of(struct host *host, const char *component)
+{
+    return child(child(child(host->identity, "Manifest"), component), "Info");
+}
+
+static plist_t find_identity(plist_t manifest, const char *board, bool erase)
+{
+    plist_t list = child(manifest, "BuildIdentities");
+    for (uint32_t i = 0; i < plist_array_get_size(list); i++) {
+        plist_t identity = plist_array_get_item(list, i);
+        plist_t info = child(identity, "Info");
+        const char *behavior = text_of(info, "RestoreBehavior"), *class = text_of(info, "DeviceClass");
+        if (behavior != NULL && class != NULL && rv_text_equal_nocase(class, board) &&
+            strcmp(behavior, erase ? "Erase" : "Update") == 0)
+            return identity;
+    }
+    return NULL;
+}
+
+void host_open(struct host *host, struct sim_device *device, const char *pki, const char *ipsw, bool erase)
+{
+    struct sim_identity who;
+    int code = 0;
+    memset(host, 0, sizeof *host);
+    host->device = device;
+    host->pki = pki;
+    host->erase = erase;
+    host->fd = -1;
+    host->ipsw = zip_open(ipsw, ZIP_RDONLY, &code);
+    struct rv_blob *text = host->ipsw != NULL ? member(host, "BuildManifest.plist") : NULL;
+    if (text == NULL)
+        return;
+    plist_from_xml((const char *)text->data, (uint32_t)text->len, &host->manifest);
+    rv_blob_free(text);
+    sim_device_identity(device, &who);
+    host->identity = find_identity(host->manifest, who.model, erase);
+}
+
+void host_close(struct host *host)
+{
+    if (host->fd >= 0)
+        close(host->fd);
+    plist_free(host->manifest);
+    plist_free(host->options);
+    rv_blob_free(host->ticket);
+    free(host->log);
+    if (host->ipsw != NULL)
+        zip_discard(host->ipsw);
+    memset(host, 0, sizeof *host);
+    host->fd = -1;
+}
+
+/* The type of an IM4P stands right behind "IM4P" and its two header bytes. */
+static void retag(struct rv_blob *im4p, const char *tag)
+{
+    uint8_t *at = memmem(im4p->data, im4p->len < 64 ? im4p->len : 64, "IM4P\x16\x04", 6);
+    if (at != NULL)
+        memcpy(at + 6, tag, 4);
+}
+
+static struct rv_blob *personalised(struct host *host, const char *component)
+{
+    struct rv_error err = { 0 };
+    plist_t info = info_of(host, component);
+    const char *path = text_of(info, "Path"), *tag = text_of(info, "Img4PayloadType");
+    struct rv_blob *im4p = path != NULL ? member(host, path) : NULL;
+    if (im4p == NULL)
+        return NULL;
+    if (tag != NULL)
+        retag(im4p, tag);
+    if (host->wrong == FLIPPED_COMPONENT && strcmp(host->what, component) == 0)
+        im4p->data[im4p->len / 2] ^= 0x10;
+    struct rv_blob *img4 = sim_img4_make(rv_blob_span(im4p), rv_blob_span(host->ticket), &err);
+    rv_blob_free(im4p);
+    return img4;
+}
+
+/* ---- ticket ---- */
+
+static void copy_number(plist_t to, plist_t identity, const char *key)
+{
+    const char *text = text_of(identity, key);
+    uint64_t value = 0;
+    if (text != NULL && rv_text_number(text, 0, &value))
+        plist_dict_set_item(to, key, plist_new_uint(value));
+}
+
+static void add_components(plist_t request, plist_t manifest)
+{
+    plist_dict_iter at = NULL;
+    plist_dict_new_iter(manifest, &at);
+    for (;;) {
+        char *name = NULL;
+        plist_t entry = NULL;
+        plist_dict_next_item(manifest, at, &name, &entry);
+        if (entry == NULL)
+            break;
+        bool rules = child(child(entry, "Info"), "RestoreRequestRules") != NULL || child(entry, "Trusted") != NULL;
+        if (rules && strcmp(name, "BasebandFirmware") != 0 && strcmp(name, "SE,UpdatePayload") != 0) {
+            plist_t copy = plist_copy(entry);
+            plist_dict_remove_item(copy, "Info");
+            if (child(copy, "Digest") == NULL)
+                plist_dict_set_item(copy, "Digest", plist_new_data("", 0));
+            plist_dict_set_item(copy, "EPRO", plist_new_bool(1));
+            plist_dict_set_item(copy, "ESEC", plist_new_bool(1));
+            plist_dict_set_item(request, name, copy);
+        }
+        free(name);
+    }
+    free(at);
+}
+
+static struct rv_blob *sign(struct host *host, plist_t identity, bool other_nonce)
+{
+    struct sim_identity who;
+    struct rv_error err = { 0 };
+    sim_device_identity(host->device, &who);
+    if (other_nonce)
+        who.ap_nonce[0] ^= 1;
+    plist_t r = plist_new_dict();
+    plist_dict_set_item(r, "@ApImg4Ticket", plist_new_bool(1));
+    plist_dict_set_item(r, "ApECID", plist_new_uint(who.ecid));
+    copy_number(r, identity, "ApChipID");
+    copy_number(r, identity, "ApBoardID");
+    copy_number(r, identity, "ApSecurityDomain");
+    plist_dict_set_item(r, "ApProductionMode", plist_new_bool(1));
+    plist_dict_set_item(r, "ApSecurityMode", plist_new_bool(1));
+    plist_dict_set_item(r, "ApNonce", plist_new_data((const char *)who.ap_nonce, who.ap_nonce_len));
+    plist_dict_set_item(r, "SepNonce", plist_new_data((const char *)who.sep_nonce, sizeof who.sep_nonce));
+    plist_dict_set_item(r, "UniqueBuildID", plist_copy(child(identity, "UniqueBuildID")));
+    add_components(r, child(identity, "Manifest"));
+    struct rv_blob *ticket = sim_sign_ticket(host->pki, r, &err);
+    plist_free(r);
+    if (ticket == NULL)
+        fprintf(stderr, "# no ticket: %s\n", err.text[0]);
+    return ticket;
+}
+
+/* ---- into Restore mode ---- */
+
+static bool say(struct host *host, const char *command, uint8_t request)
+{
+    char text[128];
+    size_t len = strlen(command) + 1;
+    snprintf(text, sizeof text, "%s", command);
+    uint8_t setup[8] = { 0x40, request, 0, 0, 0, 0, (uint8_t)len, 0 };
+    return sim_usb_control(host->device, setup, (uint8_t *)text, len) >= 0;
+}
+
+static bool upload(struct host *host, const char *component, const char *command, uint8_t request)
+{
+    static const uint8_t begin[8] = { 0x41 };
+    struct rv_blob *image = personalised(host, component);
+    bool good = image != NULL && sim_usb_control(host->device, begin, NULL, 0) >= 0;
+    for (size_t at = 0; good && at < image->len; at += 0x8000) {
+        size_t len = image->len - at < 0x8000 ? image->len - at : 0x8000;
+        good = sim_usb_bulk_out(host->device, 0x04, image->data + at, len) == (int)len;
+    }
+    rv_blob_free(image);
+    good = good && say(host, command, request);
+    if (!good)
+        fprintf(stderr, "# %s was not taken\n", component);
+    return good;
+}
+
+bool host_boot(struct host *host)
+{
+    unsigned generation = 0;
+    if (host->identity == NULL)
+        return false;
+    sim_device_start(host->device, SIM_RECOVERY);
+    sim_device_mode(host->device, &generation);
+    host->ticket = sign(host, host->identity, false);
+    if (host->ticket == NULL || !upload(host, "iBEC", "go", 1) ||
+        !wait_for_generation(host->device, generation, SIM_RECOVERY, QUIET_MS))
+        return false;
+    sim_device_mode(host->device, &generation);
+    return say(host, "setenv auto-boot false", 0) && say(host, "saveenv", 0) &&
+           upload(host, "RestoreLogo", "setpicture 4", 0) && upload(host, "RestoreRamDisk", "ramdisk", 0) &&
+           upload(host, "RestoreDeviceTree", "devicetree", 0) && upload(host, "RestoreSEP", "rsepfirmware", 0) &&
+           upload(host, "RestoreKernelCache", "bootx", 1) &&
+           wait_for_generation(host->device, generation, SIM_RESTORE, QUIET_MS);
+}
+
+/* ---- frames ---- */
+
+int host_connect(struct sim_device *device, uint16_t port)
+{
+    for (unsigned tries = 0; tries < 100; tries++) {
+        int fd = sim_device_connect(device, port);
+        if (fd >= 0 || fd != -ECONNREFUSED)
+            return fd;
+        pause_ms(20);
+    }
+    return -1;
+}
+
+static bool read_all(int fd, void *to, size_t len)
+{
+    for (size_t at = 0; at < len;) {
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+        if (poll(&p, 1, QUIET_MS) != 1)
+            return false;
+        ssize_t n = recv(fd, (char *)to + at, len - at, 0);
+        if (n <= 0)
+            return false;
+        at += (size_t)n;
+    }
+    return true;
+}
+
+static bool write_all(int fd, const void *from, size_t len)
+{
+    for (size_t at = 0; at < len;) {
+        ssize_t n = send(fd, (const char *)from + at, len - at, MSG_NOSIGNAL);
+        if (n <= 0)
+            return false;
+        at += (size_t)n;
+    }
+    return true;
+}
+
+static bool send_frame(int fd, plist_t take)
+{
+    char *text = NULL;
+    uint32_t len = 0;
+    plist_to_xml(take, &text, &len);
+    plist_free(take);
+    uint32_t head = htonl(len);
+    bool sent = write_all(fd, &head, sizeof head) && write_all(fd, text, len);
+    free(text);
+    return sent;
+}
+
+static plist_t receive_frame(int fd)
+{
+    uint32_t head = 0;
+    if (!read_all(fd, &head, sizeof head) || ntohl(head) > FRAME_MAX)
+        return NULL;
+    char *text = malloc(ntohl(head) + 1);
+    plist_t out = NULL;
+    if (text != NULL && read_all(fd, text, ntohl(head)))
+        plist_from_memory(text, ntohl(head), &out);
+    free(text);
+    return out;
+}
+
+plist_t host_request(int fd, plist_t take_request)
+{
+    return send_frame(fd, take_request) ? receive_frame(fd) : NULL;
+}
+
+/* ---- ASR ---- */
+
+struct asr_host {
+    struct host *host;
+    int fd;
+    bool checksums;
+    struct rv_blob *image;
+    char text[65536];
+    size_t len;
+};
+
+/* Messages may come in pieces or several at once. */
+static plist_t asr_message(struct asr_host *a)
+{
+    static const char end[] = "</plist>\n";
+    for (;;) {
+        char *at = memmem(a->text, a->len, end, sizeof end - 1);
+        if (at != NULL) {
+            size_t whole = (size_t)(at - a->text) + sizeof end - 1;
+            plist_t out = NULL;
+            plist_from_xml(a->text, (uint32_t)whole, &out);
+            memmove(a->text, a->text + whole, a->len - whole);
+            a->len -= whole;
+            return out;
+        }
+        struct pollfd p = { .fd = a->fd, .events = POLLIN };
+        if (a->len == sizeof a->text || poll(&p, 1, QUIET_MS) != 1)
+            return NULL;
+        ssize_t n = recv(a->fd, a->text + a->len, sizeof a->text - a->len, 0);
+        if (n <= 0)
+            return NULL;
+        a->len += (size_t)n;
+    }
+}
+
+static bool asr_packet_info(struct asr_host *a)
+{
+    plist_t payload = plist_new_dict(), info = plist_new_dict();
+    plist_dict_set_item(payload, "Port", plist_new_uint(1));
+    plist_dict_set_item(payload, "Size", plist_new_uint(a->image->len));
+    plist_dict_set_item(info, "FEC Slice Stride", plist_new_uint(40));
+    plist_dict_set_item(info, "Packet Payload Size", plist_new_uint(1450));
+    plist_dict_set_item(info, "Packets Per FEC", plist_new_uint(25));
+    plist_dict_set_item(info, "Payload", payload);
+    plist_dict_set_item(info, "Stream ID", plist_new_uint(1));
+    plist_dict_set_item(info, "Version", plist_new_uint(1));
+    if (a->checksums && a->host->wrong != NO_CHECKSUMS)
+        plist_dict_set_item(info, "Checksum Chunk Size", plist_new_uint(PIECE));
+    char *text = NULL;
+    uint32_t len = 0;
+    plist_to_xml(info, &text, &len);
+    plist_free(info);
+    bool sent = write_all(a->fd, text, len);
+    free(text);
+    return sent;
+}
+
+static bool asr_out_of_band(struct asr_host *a, plist_t message)
+{
+    uint64_t len = 0, offset = 0;
+    plist_get_uint_val(child(message, "OOB Length"), &len);
+    plist_get_uint_val(child(message, "OOB Offset"), &offset);
+    a->host->oob_reads++;
+    if (offset > a->image->len || len > a->image->len - offset)
+        return false;
+    if (a->host->wrong == LYING_READS && len == 1) {
+        uint8_t other = a->image->data[offset] ^ 0xFF;
+        return write_all(a->fd, &other, 1);
+    }
+    return write_all(a->fd, a->image->data + offset, len);
+}
+
+static bool asr_stream(struct asr_host *a)
+{
+    enum wrong wrong = a->host->wrong;
+    if (wrong == OTHER_IMAGE)
+        a->image->data[a->image->len / 3] ^= 1;
+    for (size_t at = 0; at < a->image->len; at += PIECE) {
+        size_t len = a->image->len - at < PIECE ? a->image->len - at : PIECE;
+        uint8_t digest[EVP_MAX_MD_SIZE];
+        unsigned digest_len = 0;
+        EVP_Digest(a->image->data + at, len, digest, &digest_len, EVP_sha1(), NULL);
+        if (wrong == CORRUPT_PIECE && at / PIECE == 3)
+            a->image->data[at + 77] ^= 4;
+        if (wrong == SHORT_IMAGE && at > a->image->len / 2)
+            return true;
+        if (!write_all(a->fd, a->image->data + at, len) || (a->checksums && !write_all(a->fd, digest, SHA1_LEN)))
+            return false;
+        a->host->streamed += len;
+    }
+    return true;
+}
+
+static void asr_converse(struct asr_host *a)
+{
+    for (bool going = true; going;) {
+        plist_t message = asr_message(a);
+        const char *command = text_of(message, "Command");
+        if (command == NULL) {
+            going = false;
+        } else if (strcmp(command, "Initiate") == 0) {
+            uint8_t flag = 0;
+            if (PLIST_IS_BOOLEAN(child(message, "Checksum Chunks")))
+                plist_get_bool_val(child(message, "Checksum Chunks"), &flag);
+            a->checksums = flag;
+            a->host->initiates++;
+            going = asr_packet_info(a);
+        } else if (strcmp(command, "OOBData") == 0) {
+            going = asr_out_of_band(a, message);
+        } else if (strcmp(command, "Payload") == 0) {
+            (void)asr_stream(a);
+            going = false;
+        } else {
+            going = false; /* nothing we know: end it */
+        }
+        plist_free(message);
+    }
+}
+
+static void serve_image(struct host *host)
+{
+    if (host->wrong == NO_IMAGE)
+        return;
+    struct asr_host *a = calloc(1, sizeof *a);
+    a->host = host;
+    a->image = member(host, text_of(info_of(host, "OS"), "Path"));
+    a->fd = sim_device_connect(host->device, 12345);
+    if (a->fd == -ECONNREFUSED) {
+        host->asr_connected_twice = true;
+        a->fd = host_connect(host->device, 12345);
+    }
+    if (a->image != NULL && a->fd >= 0)
+        asr_converse(a);
+    if (a->fd >= 0)
+        close(a->fd);
+    rv_blob_free(a->image);
+    free(a);
+}
+
+/* ---- answers ---- */
+
+static void put_image(struct host *host, plist_t answer, const char *key, const char *component)
+{
+    struct rv_blob *image = personalised(host, component);
+    if (image != NULL)
+        plist_dict_set_item(answer, key, plist_new_data((const char *)image->data, image->len));
+    rv_blob_free(image);
+}
+
+static bool flagged(plist_t entry, const char *flag)
+{
+    uint8_t value = 0;
+    plist_t node = child(child(entry, "Info"), flag);
+    if (PLIST_IS_BOOLEAN(node))
+        plist_get_bool_val(node, &value);
+    return value;
+}
+
+/* Calls for each component of the manifest that has the flag. */
+static void each_flagged(struct host *host, const char *flag, void (*fn)(struct host *, plist_t, const char *),
+                         plist_t to)
+{
+    plist_t manifest = child(host->identity, "Manifest");
+    plist_dict_iter at = NULL;
+    plist_dict_new_iter(manifest, &at);
+    for (;;) {
+        char *name = NULL;
+        plist_t entry = NULL;
+        plist_dict_next_item(manifest, at, &name, &entry);
+        if (entry == NULL)
+            break;
+        if (flagged(entry, flag))
+            fn(host, to, name);
+        free(name);
+    }
+    free(at);
+}
+
+static void append_nor(struct host *host, plist_t array, const char *component)
+{
+    if (strcmp(component, "LLB") == 0 || strcmp(component, "iBoot") == 0)
+        return;
+    struct rv_blob *image = personalised(host, component);
+    if (image != NULL)
+        plist_array_append_item(array, plist_new_data((const char *)image->data, image->len));
+    rv_blob_free(image);
+}
+
+static plist_t answer_nor(struct host *host)
+{
+    plist_t answer = plist_new_dict(), array = plist_new_array();
+    put_image(host, answer, "LlbImageData", "LLB");
+    struct rv_blob *iboot = personalised(host, "iBoot");
+    if (iboot != NULL)
+        plist_array_append_item(array, plist_new_data((const char *)iboot->data, iboot->len));
+    rv_blob_free(iboot);
+    each_flagged(host, "IsFirmwarePayload", append_nor, array);
+    plist_dict_set_item(answer, "NorImageData", array);
+    put_image(host, answer, "SEPImageData", "SEP");
+    put_image(host, answer, "RestoreSEPImageData", "RestoreSEP");
+    return answer;
+}
+
+static plist_t answer_ticket(struct host *host)
+{
+    plist_t answer = plist_new_dict();
+    struct rv_blob *other = NULL;
+    if (host->wrong == OTHER_TICKET)
+        other = sign(host, host->identity, true);
+    if (host->wrong == OTHER_ERASE_TICKET)
+        other = sign(host, find_identity(host->manifest, text_of(child(host->identity, "Info"), "DeviceClass"), true),
+                     false);
+    struct rv_blob *ticket = other != NULL ? other : host->ticket;
+    plist_dict_set_item(answer, "RootTicketData", plist_new_data((const char *)ticket->data, ticket->len));
+    rv_blob_free(other);
+    return answer;
+}
+
+static void put_fud(struct host *host, plist_t images, const char *component)
+{
+    put_image(host, images, component, component);
+}
+
+static plist_t answer_fud(struct host *host)
+{
+    plist_t answer = plist_new_dict(), images = plist_new_dict();
+    each_flagged(host, "IsFUDFirmware", put_fud, images);
+    plist_dict_set_item(answer, "FUDImageData", images);
+    return answer;
+}
+
+static void add_zip(zip_t *zip, const char *name, const char *text)
+{
+    zip_source_t *source = zip_source_buffer(zip, text, strlen(text), 0);
+    if (source == NULL || zip_file_add(zip, name, source, ZIP_FL_OVERWRITE) < 0)
+        zip_source_free(source);
+}
+
+static plist_t answer_baseband(void)
+{
+    plist_t answer = plist_new_dict();
+    char path[] = "/tmp/revive-bb-XXXXXX";
+    int fd = mkstemp(path), code = 0;
+    zip_t *zip = fd >= 0 ? zip_open(path, ZIP_TRUNCATE, &code) : NULL;
+    if (zip != NULL) {
+        add_zip(zip, "psi_ram.bin", "first loader");
+        add_zip(zip, "restorepsi.bin", "first loader of a restore");
+        add_zip(zip, "bbticket.der", "0\x03ticket");
+        zip_close(zip);
+    }
+    if (fd >= 0)
+        close(fd);
+    /* libzip wrote a new file under the name. */
+    char bytes[4096];
+    FILE *file = fopen(path, "rb");
+    size_t n = file != NULL ? fread(bytes, 1, sizeof bytes, file) : 0;
+    if (file != NULL)
+        fclose(file);
+    unlink(path);
+    plist_dict_set_item(answer, "BasebandData", plist_new_data(bytes, n));
+    return answer;
+}
+
+static plist_t answer_updater(plist_t arguments)
+{
+    const char *name = text_of(arguments, "MessageArgUpdaterName");
+    char key[64];
+    snprintf(key, sizeof key, "%s,Ticket", name != NULL ? name : "");
+    plist_t answer = plist_new_dict(), data = plist_new_dict();
+    plist_dict_set_item(data, key, plist_new_data("ticket", 6));
+    plist_dict_set_item(data, "FirmwareData", plist_new_data("firmware", 8));
+    plist_dict_set_item(answer, "FirmwareResponseData", data);
+    return answer;
+}
+
+static plist_t answer_to(struct host *host, const char *type, plist_t request)
+{
+    plist_t answer = plist_new_dict();
+    if (strcmp(type, "KernelCache") == 0) {
+        put_image(host, answer, "KernelCacheFile", "KernelCache");
+        return answer;
+    }
+    if (strcmp(type, "DeviceTree") == 0) {
+        put_image(host, answer, "DeviceTreeFile", "DeviceTree");
+        return answer;
+    }
+    if (strcmp(type, "NORData") != 0 && strcmp(type, "RootTicket") != 0 && strcmp(type, "FUDData") != 0 &&
+        strcmp(type, "BasebandData") != 0 && strcmp(type, "FirmwareUpdaterData") != 0)
+        return answer; /* FDRTrustData, and whatever nobody has heard of */
+    plist_free(answer);
+    if (strcmp(type, "NORData") == 0)
+        return answer_nor(host);
+    if (strcmp(type, "RootTicket") == 0)
+        return answer_ticket(host);
+    if (strcmp(type, "FUDData") == 0)
+        return answer_fud(host);
+    return strcmp(type, "BasebandData") == 0 ? answer_baseband() : answer_updater(child(request, "Arguments"));
+}
+
+static bool chatter(struct host *host)
+{
+    plist_t word = plist_new_dict();
+    plist_dict_set_item(word, "MsgType", plist_new_string("HostChatter"));
+    return send_frame(host->fd, word);
+}
+
+/* False: the conversation is over. */
+static bool handle_request(struct host *host, plist_t message)
+{
+    const char *type = text_of(message, "DataType");
+    size_t used = strlen(host->requests);
+    if (type == NULL)
+        return true;
+    snprintf(host->requests + used, sizeof host->requests - used, "%s%s", used > 0 ? " " : "", type);
+    bool here = host->what != NULL && strcmp(host->what, type) == 0;
+    if (here && host->wrong == LEAVES)
+        return false;
+    if (here && host->wrong == SILENT)
+        return true;
+    if (here && host->wrong == GARBAGE) {
+        static const char garbage[] = "\0\0\0\x0cnot a plist!";
+        return write_all(host->fd, garbage, sizeof garbage - 1);
+    }
+    if (strcmp(type, "SystemImageData") == 0) {
+        serve_image(host);
+        return true;
+    }
+    if (host->wrong == EXTRA_WORDS && !chatter(host))
+        return false;
+    plist_t answer = here && host->wrong == MISSING_KEY ? plist_new_dict() : answer_to(host, type, message);
+    if (host->wrong == EXTRA_WORDS)
+        plist_dict_set_item(answer, "KeyThatNobodyAskedFor", plist_new_bool(1));
+    return send_frame(host->fd, answer);
+}
+
+static void take_status(struct host *host, plist_t message)
+{
+    uint64_t status = 0;
+    if (PLIST_IS_UINT(child(message, "Status")))
+        plist_get_uint_val(child(message, "Status"), &status);
+    host->status = (int64_t)status;
+    host->ended = true;
+    if (text_of(message, "Log") != NULL)
+        host->log = strdup(text_of(message, "Log"));
+    if (host->wrong == NO_FINAL_WORD)
+        return;
+    plist_t word = plist_new_dict();
+    plist_dict_set_item(word, "MsgType", plist_new_string("ReceivedFinalStatusMsg"));
+    (void)send_frame(host->fd, word);
+}
+
+static bool handle(struct host *host, plist_t message)
+{
+    const char *kind = text_of(message, "MsgType");
+    if (kind == NULL)
+        return false;
+    if (strcmp(kind, "DataRequestMsg") == 0)
+        return handle_request(host, message);
+    if (strcmp(kind, "StatusMsg") == 0) {
+        take_status(host, message);
+        return false;
+    }
+    if (strcmp(kind, "ProgressMsg") == 0) {
+        uint64_t operation = 0;
+        plist_get_uint_val(child(message, "Operation"), &operation);
+        if (operation < 100)
+            host->progress[operation]++;
+    } else if (strcmp(kind, "CheckpointMsg") == 0) {
+        host->checkpoints++;
+    } else if (strcmp(kind, "PreviousRestoreLogMsg") == 0) {
+        host->previous_logs++;
+    } else if (strcmp(kind, "BBUpdateStatusMsg") != 0) {
+        host->unknown_messages++;
+    }
+    return true;
+}
+
+void host_restore(struct host *host)
+{
+    host->fd = host_connect(host->device, 62078);
+    if (host->fd < 0)
+        return;
+    plist_t ask = plist_new_dict();
+    plist_dict_set_item(ask, "Request", plist_new_string("QueryType"));
+    plist_dict_set_item(ask, "Label", plist_new_string("tests"));
+    plist_t type = host_request(host->fd, ask);
+    uint64_t protocol = 0;
+    if (PLIST_IS_UINT(child(type, "RestoreProtocolVersion")))
+        plist_get_uint_val(child(type, "RestoreProtocolVersion"), &protocol);
+    plist_free(type);
+    plist_t start = plist_new_dict();
+    plist_dict_set_item(start, "Request", plist_new_string("StartRestore"));
+    plist_dict_set_item(start, "RestoreProtocolVersion", plist_new_uint(protocol));
+    plist_dict_set_item(start, "RestoreOptions", host->options != NULL ? plist_copy(host->options) : plist_new_dict());
+    bool going = send_frame(host->fd, start);
+    while (going) {
+        plist_t message = receive_frame(host->fd);
+        going = message != NULL && handle(host, message);
+        plist_free(message);
+    }
+    if (host->wrong == SILENT || host->wrong == NO_FINAL_WORD || host->wrong == LEAVES) {
+        close(host->fd);
+        host->fd = -1;
+    }
+}
