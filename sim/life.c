@@ -411,6 +411,8 @@ void sim_device_plug(struct sim_device *device)
     /* A phone that is off starts when it gets power. */
     if (device->mode == SIM_OFF && device->plan.phase == SIM_STEADY)
         device->plan = (struct sim_plan){ SIM_AWAY, SIM_TO_BOOT, 0, 0 };
+    else if (device->plan.phase == SIM_AWAY && device->plan.target == SIM_TO_NOTHING)
+        device->plan.target = SIM_TO_BOOT;
     pthread_cond_broadcast(&device->changed);
     await_settled_locked(device, false);
     sim_unlock(device);
