@@ -44,6 +44,7 @@ static void tell(struct sim_device *device, enum sim_event_kind kind)
     struct sim_event event = { kind, device->mode, device->generation };
     unsigned count = device->listener_count;
     memcpy(watchers, device->listeners, sizeof watchers);
+    device->telling = true;
     sim_unlock(device);
     sim_record(device, kind == SIM_ATTACHED ? "attached" : "detached", "%s, address %u", mode_words[event.mode],
                event.generation);
@@ -52,6 +53,7 @@ static void tell(struct sim_device *device, enum sim_event_kind kind)
     if (kind == SIM_ATTACHED && event.mode == SIM_RESTORE)
         sim_restored_begin(device);
     sim_lock(device);
+    device->telling = false;
 }
 
 static void drop_link(struct sim_device *device)
@@ -335,8 +337,8 @@ static void await_settled_locked(struct sim_device *device, bool whole_plan)
 {
     if (pthread_equal(pthread_self(), device->life))
         return;
-    while (!device->ending &&
-           (device->shown != should_show(device) || (whole_plan && device->plan.phase != SIM_STEADY)))
+    while (!device->ending && (device->telling || device->shown != should_show(device) ||
+                               (whole_plan && device->plan.phase != SIM_STEADY)))
         pthread_cond_wait(&device->changed, &device->lock);
 }
 

@@ -93,6 +93,7 @@ struct sim_device {
     enum sim_stage stage;
     enum sim_mode mode; /* what runs, on the bus or not */
     bool plugged, shown;
+    bool telling; /* listeners are being called about the last change */
     unsigned generation;
     unsigned loops_left; /* Normal mode to be shown and lost so many times more */
     bool looping;
