@@ -9,7 +9,7 @@ typedef void rv_print_fn(const struct rv_face *face, const json_t *result);
 /** Text of a key, cleaned by the verb already, or `otherwise`. */
 const char *rv_json_text(const json_t *object, const char *key, const char *otherwise);
 
-rv_print_fn rv_print_restore;
+rv_print_fn rv_print_restore, rv_print_jobs;
 
 /* print_device.c */
 rv_print_fn rv_print_list, rv_print_info, rv_print_mode;

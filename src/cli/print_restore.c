@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The last lines of `update`, `restore` and `resume`. */
+/* The last lines of `update`, `restore` and `resume`, and the jobs of `status`. */
 #include "cli/print.h"
 
 #include <string.h>
@@ -32,4 +32,22 @@ void rv_print_restore(const struct rv_face *face, const json_t *result)
     else
         printf("Done: the device was erased and installed. Set it up now; if Find My was on, it asks for its owner's "
                "Apple Account.\n");
+}
+
+void rv_print_jobs(const struct rv_face *face, const json_t *result)
+{
+    const char *bold = rv_style(face->colour_out, "bold"), *off = rv_style(face->colour_out, "off");
+    json_t *job;
+    size_t i;
+    if (json_array_size(json_object_get(result, "jobs")) == 0)
+        puts("No update or restore was begun on this computer.");
+    json_array_foreach (json_object_get(result, "jobs"), i, job) {
+        printf("%s%s of device %s%s: %s, begun %s\n", bold, rv_json_text(job, "behaviour", "job"),
+               rv_json_text(job, "ecid", "?"), off, rv_json_text(job, "state", "?"), rv_json_text(job, "started", "?"));
+        printf("  last finished step: %s\n", rv_json_text(job, "last_step", "none"));
+        if (rv_json_text(job, "why", NULL) != NULL)
+            printf("  stopped because: %s\n", rv_json_text(job, "why", ""));
+        if (rv_json_text(job, "next", NULL) != NULL)
+            printf("  next: `%s -d %s`\n", rv_json_text(job, "next", ""), rv_json_text(job, "ecid", ""));
+    }
 }

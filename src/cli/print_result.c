@@ -42,10 +42,18 @@ static const struct {
     const char *verb;
     rv_print_fn *print;
 } printers[] = {
+    /* clang-format off: one a line merges */
     { "", rv_print_status },
-    { "info", rv_print_info },          { "list", rv_print_list },      { "recovery enter", rv_print_mode },
-    { "recovery exit", rv_print_mode }, { "restart", rv_print_mode },   { "restore", rv_print_restore },
-    { "resume", rv_print_restore },     { "update", rv_print_restore },
+    { "info", rv_print_info },
+    { "list", rv_print_list },
+    { "recovery enter", rv_print_mode },
+    { "recovery exit", rv_print_mode },
+    { "restart", rv_print_mode },
+    { "restore", rv_print_restore },
+    { "resume", rv_print_restore },
+    { "status", rv_print_jobs },
+    { "update", rv_print_restore },
+    /* clang-format on */
 };
 
 void rv_print_result(struct rv_face *face, json_t *result)

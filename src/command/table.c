@@ -16,6 +16,7 @@ const struct rv_command *const rv_commands[] = {
     &rv_verb_restore,
     &rv_verb_resume,
     &rv_verb_sim,
+    &rv_verb_jobs, /* "status" */
     &rv_verb_update,
     NULL,
 };
