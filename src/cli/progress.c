@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { BAR_CELLS = 24, LINE_MAX = 512, BAR_EVERY_MS = 100, PLAIN_EVERY_MS = 1000 };
+enum { BAR_CELLS = 24, LINE_MAX = 512, BAR_EVERY_MS = 100, PLAIN_EVERY_MS = 1000, RATE_AFTER_MS = 300 };
 
 static void copy_clean(char *to, size_t room, const char *text)
 {
@@ -21,13 +21,30 @@ void rv_progress_end(struct rv_face *face)
     face->progress.line_open = false;
 }
 
-/* "3.1 MB/s, 2 min left", or "" while there is nothing to say yet. */
+/* Parts and steps are for programs; to a person only amounts of data say something. */
+static bool counts_bytes(const struct rv_event *event)
+{
+    return event->total > 0 && (event->unit == NULL || strcmp(event->unit, "bytes") == 0);
+}
+
+static void seconds_words(double left, char *out, size_t room)
+{
+    if (left >= 90)
+        snprintf(out, room, ", %.0f min left", left / 60 + 0.5);
+    else
+        snprintf(out, room, ", %.0f s left", left + 0.5);
+}
+
+/* ", 3.1 MB/s, 2 min left", or "" while there is nothing to say yet. */
 static void rate_words(struct rv_face *face, const struct rv_event *event, char *out, size_t room)
 {
     struct rv_progress *p = &face->progress;
     uint64_t now = rv_clock_now(&face->ctx->clock);
     const char *step = event->step != NULL ? event->step : "";
+    char size[32];
     *out = '\0';
+    if (!counts_bytes(event))
+        return;
     if (strcmp(step, p->rate_step) != 0 || event->done < p->begun_done) {
         snprintf(p->rate_step, sizeof p->rate_step, "%s", step);
         p->begun_ms = now;
@@ -35,33 +52,19 @@ static void rate_words(struct rv_face *face, const struct rv_event *event, char 
         return;
     }
     uint64_t spent = now - p->begun_ms, done = event->done - p->begun_done;
-    if (spent < 300 || done == 0)
+    if (spent < RATE_AFTER_MS || done == 0)
         return;
     double per_second = (double)done * 1000 / (double)spent;
-    size_t used = 0;
-    if (event->unit == NULL || strcmp(event->unit, "bytes") == 0) {
-        char size[32];
-        used = (size_t)snprintf(out, room, ", %s/s", rv_text_size((uint64_t)per_second, size, sizeof size));
-    }
-    if (event->total <= event->done || used >= room)
-        return;
-    double left = (double)(event->total - event->done) / per_second;
-    if (left >= 90)
-        snprintf(out + used, room - used, ", %.0f min left", left / 60 + 0.5);
-    else
-        snprintf(out + used, room - used, ", %.0f s left", left + 0.5);
+    size_t used = (size_t)snprintf(out, room, ", %s/s", rv_text_size((uint64_t)per_second, size, sizeof size));
+    if (event->total > event->done && used < room)
+        seconds_words((double)(event->total - event->done) / per_second, out + used, room - used);
 }
 
 static void amount_words(const struct rv_event *event, char *out, size_t room)
 {
     char done[32], total[32];
     *out = '\0';
-    if (event->total == 0)
-        return;
-    if (event->unit != NULL && strcmp(event->unit, "bytes") != 0)
-        snprintf(out, room, " %llu of %llu %s", (unsigned long long)event->done, (unsigned long long)event->total,
-                 event->unit);
-    else
+    if (counts_bytes(event))
         snprintf(out, room, " %s of %s", rv_text_size(event->done, done, sizeof done),
                  rv_text_size(event->total, total, sizeof total));
 }
@@ -112,6 +115,8 @@ void rv_progress_show(struct rv_face *face, const struct rv_event *event)
     char text[1024];
     copy_clean(text, sizeof text, event->text);
     if (event->kind == RV_EVENT_STEP) {
+        if (event->text != NULL && strcmp(text, face->progress.words) == 0)
+            return; /* the device does some things several times; once is news */
         copy_clean(face->progress.step, sizeof face->progress.step, event->step);
         copy_clean(face->progress.words, sizeof face->progress.words, event->text != NULL ? event->text : event->step);
     }
@@ -127,6 +132,8 @@ void rv_progress_show(struct rv_face *face, const struct rv_event *event)
         fprintf(stderr, "%swarning:%s %s\n", rv_style(colour, "yellow"), rv_style(colour, "off"), text);
     else if (event->kind == RV_EVENT_STEP)
         fprintf(stderr, "%s→%s %s\n", rv_style(colour, "bold"), rv_style(colour, "off"), face->progress.words);
+    else if (event->kind == RV_EVENT_DEVICE)
+        fprintf(stderr, "%s  device: %s%s\n", rv_style(colour, "dim"), text, rv_style(colour, "off"));
     else
         fprintf(stderr, "%s\n", text);
     fflush(stderr);
