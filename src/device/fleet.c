@@ -315,7 +315,8 @@ static bool is_named(const struct rv_device *device, size_t index, const char *s
         return true;
     if (!rv_text_number(selector, 0, &number))
         return false;
-    return number == index + 1 || (number != 0 && number == device->identity.ecid);
+    bool is_index = selector[1] != 'x' && selector[1] != 'X' && number == index + 1;
+    return is_index || (number != 0 && number == device->identity.ecid);
 }
 
 static bool fail_several(const struct rv_device *list, size_t count, struct rv_error *err)
