@@ -198,25 +198,25 @@ bool rv_ticket_verify_target(const struct rv_ticket *ticket, const struct rv_tar
 
 /* ---- files ---- */
 
-static bool is_asked_for(plist_t entry)
-{
-    return rv_plist_bool(entry, "Trusted", false) ||
-           rv_plist_array(rv_plist_dict(entry, "Info"), "RestoreRequestRules");
-}
-
+/*
+ * What is Trusted must be covered. Other components that were part of the request may be left out by the server
+ * (cryptexes get a ticket of their own), but where the ticket names them they must be these.
+ */
 static bool covers(const struct rv_ticket *ticket, plist_t identity, const char *component, struct rv_error *err)
 {
     plist_t entry = rv_identity_component(identity, component);
     struct rv_span want = rv_plist_data(entry, "Digest"), have;
+    bool trusted = rv_plist_bool(entry, "Trusted", false);
+    bool ruled = rv_plist_array(rv_plist_dict(entry, "Info"), "RestoreRequestRules") != NULL;
     /* Files inside an ftab belong to tickets of other chips. */
-    if (want.len == 0 || !is_asked_for(entry) || rv_component_flag(identity, component, "IsFTAB"))
+    if (want.len == 0 || (!trusted && !ruled) || rv_component_flag(identity, component, "IsFTAB"))
         return true;
     const char *tag = rv_component_tag(identity, component);
     if (tag == NULL)
-        return rv_ticket_has_digest(ticket, want) ||
+        return !trusted || rv_ticket_has_digest(ticket, want) ||
                rv_fail(err, RV_E_CORRUPT, "the ticket does not cover %s of this firmware", component);
     if (!rv_ticket_digest(ticket, tag, &have))
-        return rv_fail(err, RV_E_CORRUPT, "the ticket does not cover %s ('%s')", component, tag);
+        return !trusted || rv_fail(err, RV_E_CORRUPT, "the ticket does not cover %s ('%s')", component, tag);
     return rv_span_equal(have, want) ||
            rv_fail(err, RV_E_CORRUPT, "the ticket is for another %s ('%s') than this firmware's", component, tag);
 }
