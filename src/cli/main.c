@@ -3,6 +3,7 @@
 #include "cli/face.h"
 #include "cli/interrupt.h"
 #include "cli/logs.h"
+#include "cli/sim_child.h"
 
 #include <signal.h>
 #include <string.h>
@@ -52,6 +53,20 @@ static int run_verb(struct rv_face *face, const struct rv_args *args, struct rv_
     return code;
 }
 
+static int with_context(struct rv_face *face, const struct rv_args *args)
+{
+    struct rv_ctx ctx;
+    struct rv_error err = { 0 };
+    if (!rv_ctx_init(&ctx, &err))
+        return fail(face, &err, NULL);
+    rv_interrupt_watch(&ctx.cancel);
+    int code = run_verb(face, args, &ctx);
+    rv_interrupt_forget();
+    rv_log_free(ctx.log);
+    rv_ctx_clear(&ctx);
+    return code;
+}
+
 static bool json_wanted(int argc, char **argv)
 {
     for (int i = 1; i < argc; i++)
@@ -65,7 +80,6 @@ int main(int argc, char **argv)
     struct rv_face face;
     struct rv_error err = { 0 };
     struct rv_args args;
-    struct rv_ctx ctx;
     const struct rv_command *command = NULL;
 
     signal(SIGPIPE, SIG_IGN); /* a closed pipe must not end an update half way */
@@ -83,12 +97,11 @@ int main(int argc, char **argv)
         rv_print_help(&face, command);
         return finish(&face, 0);
     }
-    if (!rv_ctx_init(&ctx, &err))
+    const char *spec = rv_arg(&args, "sim");
+    struct rv_sim sim = { .phone = 0 };
+    if (spec != NULL && !rv_sim_start(&sim, spec, &err))
         return fail(&face, &err, NULL);
-    rv_interrupt_watch(&ctx.cancel);
-    int code = run_verb(&face, &args, &ctx);
-    rv_interrupt_forget();
-    rv_log_free(ctx.log);
-    rv_ctx_clear(&ctx);
+    int code = with_context(&face, &args);
+    rv_sim_stop(&sim, code != 0);
     return code;
 }
