@@ -99,7 +99,7 @@ bool rv_ask(struct rv_ctx *ctx, const struct rv_question *question, struct rv_er
 
 void rv_tell(struct rv_ctx *ctx, const struct rv_event *event)
 {
-    if (event->kind != RV_EVENT_PROGRESS)
+    if (event->kind != RV_EVENT_PROGRESS && event->kind != RV_EVENT_ROW)
         rv_log(ctx->log, RV_LOG_INFO, "event", "%s%s%s", event->step ? event->step : "", event->step ? ": " : "",
                event->text ? event->text : "");
     if (ctx->event != NULL)

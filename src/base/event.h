@@ -13,6 +13,7 @@ enum rv_event_kind {
     RV_EVENT_PROGRESS, /* done/total/unit inside `step`; `percent` overall */
     RV_EVENT_WARNING,  /* text */
     RV_EVENT_NOTE,     /* text: something worth a line in the terminal */
+    RV_EVENT_ROW,      /* text: one line of a listing, printed as it is */
     RV_EVENT_DEVICE,   /* attach, detach, mode change: text, `step` is the new mode's name */
 };
 

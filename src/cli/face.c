@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/face.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -61,7 +62,10 @@ void rv_face_event(void *context, const struct rv_event *event)
 {
     struct rv_face *face = context;
     pthread_mutex_lock(&face->lock);
-    if (face->lines)
+    if (event->kind == RV_EVENT_ROW) {
+        fputs(event->text, stdout);
+        fputc('\n', stdout);
+    } else if (face->lines)
         rv_json_line_show(face, event);
     else if (face->json && event->kind == RV_EVENT_WARNING && event->text != NULL)
         json_array_append_new(face->warnings, json_string(event->text));

@@ -10,6 +10,7 @@ const struct rv_command *const rv_commands[] = {
     &rv_verb_status, /* "" */
     &rv_verb_info,
     &rv_verb_list,
+    &rv_verb_recover_list,
     &rv_verb_recovery_enter,
     &rv_verb_recovery_exit,
     &rv_verb_restart,

@@ -7,6 +7,7 @@
 extern const struct rv_command rv_verb_info;
 extern const struct rv_command rv_verb_jobs; /* name "status" */
 extern const struct rv_command rv_verb_list;
+extern const struct rv_command rv_verb_recover_list;
 extern const struct rv_command rv_verb_recovery_enter;
 extern const struct rv_command rv_verb_recovery_exit;
 extern const struct rv_command rv_verb_restart;

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rows in bytes that no live cell owns: gaps, freeblocks, freed pages, older page images.
+ *
+ * What a delete destroys is at most the first four bytes of a cell (a freeblock's header: u16 next, u16
+ * size); everything else is solved from the serial types that survive, the table's form and the extent
+ * (SQLite src/btree.c freeSpace, dropCell). Candidates of one region compete: the best tiling without
+ * overlaps wins, measured in bits of evidence.
+ */
+#pragma once
+
+#include "format/sqlite_db.h"
+#include "format/sqlite_learn.h"
+
+enum rv_sq_origin {
+    RV_SQ_FROM_TABLE,     /* a live cell */
+    RV_SQ_FROM_GAP,       /* between pointer array and cell content */
+    RV_SQ_FROM_FREEBLOCK, /* a hole between live cells */
+    RV_SQ_FROM_FREE_PAGE, /* a page on the freelist, or lost */
+    RV_SQ_FROM_WAL,       /* an older image of the page */
+    RV_SQ_FROM_JOURNAL,
+    RV_SQ_ORIGINS
+};
+
+/** A live cell of a damaged database: its payload length lies, its record header and its end agree. */
+enum { RV_SQ_LAYOUT_LENIENT = 15 };
+
+/** Where a row was found; enough to decode it again. */
+struct rv_sq_hit {
+    const uint8_t *page; /* the image */
+    uint32_t number;     /* its page number */
+    uint32_t at, end;    /* bytes on the page */
+    uint16_t table;
+    uint8_t layout; /* 0 whole cell; k: record header begins at at + k, four bytes destroyed */
+    uint8_t origin;
+    uint16_t columns;      /* stored columns present */
+    uint32_t first_serial; /* solved, layout 2 */
+    uint32_t snapshot;     /* for overflow chains of older images */
+    float bits;            /* evidence */
+    bool exact;            /* its end is a proven boundary */
+    bool whole_image;      /* taken from a cell pointer array that was valid then */
+};
+
+struct rv_sq_row {
+    const struct rv_sq_table *table;
+    int64_t rowid;
+    bool rowid_known;
+    unsigned count;                               /* stored values present */
+    struct rv_sq_value values[RV_SQ_COLUMNS_MAX]; /* stored order; borrowed from page or carver until the next call */
+};
+
+/** How older images find their overflow pages. */
+typedef const uint8_t *rv_sq_page_fn(void *context, uint32_t number, uint32_t snapshot);
+typedef bool rv_sq_hit_fn(void *context, const struct rv_sq_hit *hit, struct rv_error *err);
+
+struct rv_sq_carver;
+struct rv_sq_carver *rv_sq_carver_new(const struct rv_sq_db *db, rv_sq_page_fn *page, void *page_context,
+                                      struct rv_error *err);
+void rv_sq_carver_free(struct rv_sq_carver *carver);
+RV_DEFINE_AUTO(rv_sq_carver)
+
+/** What to search: one page image. */
+struct rv_sq_target {
+    const uint8_t *page;
+    uint32_t number;
+    uint32_t snapshot;
+    uint16_t owner; /* RV_SQ_NO_TABLE: decide by fit */
+    enum rv_sq_origin origin;
+    bool cells_are_rows; /* take the cells of the pointer array too (freed pages, older images) */
+    uint32_t start;      /* first searchable byte (trunk pages: behind the leaf list) */
+    bool no_header;      /* the page header is gone: one region from start to the end */
+};
+/** Calls `found` for each accepted row of the image. */
+bool rv_sq_carve(struct rv_sq_carver *carver, const struct rv_sq_target *target, rv_sq_hit_fn *found, void *context,
+                 struct rv_error *err);
+
+/** Decodes a hit again. False when an overflow page is missing. */
+bool rv_sq_row_read(struct rv_sq_carver *carver, const struct rv_sq_hit *hit, struct rv_sq_row *row);
+
+/** True when at least half of a leaf page's cells fit a known table. */
+bool rv_sq_page_fits(struct rv_sq_carver *carver, const uint8_t *page, uint32_t number);
+/**
+ * A table made up from a leaf page that fits none: as many columns as most of its cells have, statistics
+ * of those cells, no name. NULL when the cells do not agree or memory is out.
+ */
+struct rv_sq_table *rv_sq_table_infer(struct rv_sq_carver *carver, const uint8_t *page, uint32_t number);
+/** The same from the gap of a page: three or more whole cells back to back that fit no known table. */
+struct rv_sq_table *rv_sq_table_infer_gap(struct rv_sq_carver *carver, const uint8_t *page, uint32_t number);

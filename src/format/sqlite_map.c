@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which page belongs to what: trees from sqlite_master, overflow chains, freelist; and what live rows look like. */
+#include "format/sqlite_db.h"
+#include "format/sqlite_learn.h"
+
+#include <string.h>
+#include <strings.h>
+
+static uint32_t be32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+struct stack {
+    uint32_t *pages;
+    size_t count, room;
+};
+
+static bool push(struct stack *s, uint32_t page, struct rv_error *err)
+{
+    if (s->count == s->room) {
+        size_t room = s->room ? s->room * 2 : 256;
+        uint32_t *grown = rv_realloc_array(s->pages, room, sizeof *grown);
+        if (grown == NULL)
+            return rv_fail_nomem(err);
+        s->pages = grown;
+        s->room = room;
+    }
+    s->pages[s->count++] = page;
+    return true;
+}
+
+static void trouble(struct rv_sq_db *db)
+{
+    db->problems++;
+    db->damaged = true;
+}
+
+/* Claims a page; false when it is outside or somebody owns it already. */
+static bool claim(struct rv_sq_db *db, uint32_t page, enum rv_sq_page_kind kind, uint16_t owner)
+{
+    if (page == 0 || page > db->page_count || db->kind[page - 1] != RV_SQ_PAGE_UNKNOWN) {
+        trouble(db);
+        return false;
+    }
+    db->kind[page - 1] = (uint8_t)kind;
+    db->owner[page - 1] = owner;
+    return true;
+}
+
+/* Follows the overflow chain of a live cell; its length is known, so loops end. */
+static void claim_chain(struct rv_sq_db *db, const struct rv_sq_cell *cell, uint16_t owner)
+{
+    uint64_t left = cell->payload - cell->local;
+    uint32_t page = cell->overflow;
+    while (left > 0) {
+        const uint8_t *bytes = rv_sq_page(db, page);
+        if (bytes == NULL || !claim(db, page, RV_SQ_PAGE_OVERFLOW, owner))
+            return;
+        uint64_t here = db->usable - 4;
+        left -= left < here ? left : here;
+        page = be32(bytes);
+    }
+    if (page != 0)
+        trouble(db);
+}
+
+struct walk {
+    struct rv_sq_db *db;
+    struct stack todo;
+    uint16_t owner;
+    bool index; /* a separate index, or a WITHOUT ROWID table */
+    uint32_t leaves;
+    struct rv_error *err;
+};
+
+static enum rv_sq_page_kind kind_of(uint8_t type)
+{
+    switch (type) {
+    case 2:
+        return RV_SQ_PAGE_INDEX_INNER;
+    case 5:
+        return RV_SQ_PAGE_TABLE_INNER;
+    case 10:
+        return RV_SQ_PAGE_INDEX_LEAF;
+    default:
+        return RV_SQ_PAGE_TABLE_LEAF;
+    }
+}
+
+static void visit_leaf(struct walk *w, const uint8_t *page, const struct rv_sq_page_header *h)
+{
+    struct rv_sq_db *db = w->db;
+    struct rv_sq_table *table = w->owner == RV_SQ_NO_TABLE ? NULL : db->tables[w->owner];
+    bool table_leaf = h->type == 13;
+    /* Every leaf of small tables, every 64th of large ones: statistics need no more. */
+    bool learn = table != NULL && table_leaf != table->without_rowid && (w->leaves < 256 || w->leaves % 64 == 0);
+    w->leaves++;
+    if (table != NULL && table_leaf)
+        table->live += h->cells;
+    for (uint32_t i = 0; i < h->cells; i++) {
+        struct rv_sq_cell cell;
+        if (!rv_sq_cell_read(db, page, rv_sq_cell_pointer(page, h, i), table_leaf, &cell)) {
+            trouble(db);
+            continue;
+        }
+        if (cell.overflow != 0)
+            claim_chain(db, &cell, w->owner);
+        if (table != NULL && table_leaf && (uint64_t)cell.rowid > table->rowid_max && cell.rowid > 0)
+            table->rowid_max = (uint64_t)cell.rowid;
+        if (learn)
+            rv_sq_learn(table, rv_span(page + cell.local_at, cell.local), cell.payload, db->encoding);
+    }
+}
+
+static bool push_child(struct walk *w, uint32_t child, bool index)
+{
+    struct rv_sq_db *db = w->db;
+    const uint8_t *page = rv_sq_page(db, child);
+    struct rv_sq_page_header h;
+    if (page == NULL || !rv_sq_page_header(db, page, child, &h) || (h.type == 2 || h.type == 10) != index) {
+        trouble(db);
+        return true;
+    }
+    if (!claim(db, child, kind_of(h.type), w->owner))
+        return true;
+    return push(&w->todo, child, w->err);
+}
+
+static bool visit_inner(struct walk *w, const uint8_t *page, const struct rv_sq_page_header *h)
+{
+    struct rv_sq_db *db = w->db;
+    bool index = h->type == 2;
+    for (uint32_t i = 0; i < h->cells; i++) {
+        uint32_t at = rv_sq_cell_pointer(page, h, i);
+        struct rv_sq_cell cell;
+        if (at + 5 > db->usable) {
+            trouble(db);
+            continue;
+        }
+        if (!push_child(w, be32(page + at), index))
+            return false;
+        if (index && rv_sq_cell_read(db, page, at + 4, false, &cell) && cell.overflow != 0)
+            claim_chain(db, &cell, w->owner);
+    }
+    return push_child(w, h->right, index);
+}
+
+static bool walk_tree(struct rv_sq_db *db, uint32_t root, uint16_t owner, bool index, struct rv_error *err)
+{
+    struct walk w = { .db = db, .owner = owner, .index = index, .err = err };
+    bool fine = push_child(&w, root, index);
+    while (fine && w.todo.count > 0) {
+        uint32_t number = w.todo.pages[--w.todo.count];
+        const uint8_t *page = rv_sq_page(db, number);
+        struct rv_sq_page_header h;
+        if (page == NULL || !rv_sq_page_header(db, page, number, &h))
+            continue;
+        if (h.type == 10 || h.type == 13)
+            visit_leaf(&w, page, &h);
+        else
+            fine = visit_inner(&w, page, &h);
+    }
+    rv_free(w.todo.pages);
+    return fine;
+}
+
+/* ---- schema ---- */
+
+struct entry {
+    uint32_t root;
+    uint16_t table; /* an index: RV_SQ_NO_TABLE until its table is known */
+    char *of;       /* an index: its table's name */
+};
+
+struct schema {
+    struct entry *entries;
+    size_t count, room;
+};
+
+static bool note_entry(struct schema *s, uint32_t root, uint16_t table, struct rv_span of, struct rv_error *err)
+{
+    if (s->count == s->room) {
+        struct entry *grown = rv_realloc_array(s->entries, s->room ? s->room * 2 : 64, sizeof *grown);
+        if (grown == NULL)
+            return rv_fail_nomem(err);
+        s->entries = grown;
+        s->room = s->room ? s->room * 2 : 64;
+    }
+    s->entries[s->count++] =
+        (struct entry){ root, table, of.ptr ? rv_text_copy_n((const char *)of.ptr, of.len) : NULL };
+    return true;
+}
+
+bool rv_sq_master_row(const struct rv_sq_db *db, struct rv_span record, struct rv_sq_value out[5], struct rv_buf *text)
+{
+    struct rv_reader r = { .in = record };
+    uint64_t head = 0, serial = 0;
+    const uint8_t *end = record.ptr + record.len;
+    unsigned n = rv_sq_varint(record.ptr, end, &head);
+    (void)r;
+    (void)db;
+    (void)text;
+    if (n == 0 || head > record.len)
+        return false;
+    size_t at = n, body = (size_t)head;
+    for (unsigned i = 0; i < 5; i++) {
+        n = at < head ? rv_sq_varint(record.ptr + at, end, &serial) : 0;
+        uint64_t size = rv_sq_body_size(serial);
+        if (n == 0 || size > record.len - body)
+            return false;
+        out[i] = rv_sq_value(serial, record.ptr + body);
+        at += n;
+        body += (size_t)size;
+    }
+    return out[0].kind == RV_SQ_TEXT && out[1].kind == RV_SQ_TEXT;
+}
+
+/* UTF-16 names and SQL to UTF-8 (ASCII kept, others as they decode); `out` is cleared first. */
+bool rv_sq_text_to_utf8(struct rv_span text, enum rv_sq_encoding encoding, struct rv_buf *out, struct rv_error *err)
+{
+    out->len = 0;
+    if (encoding == RV_SQ_UTF8)
+        return rv_buf_add(out, text, err);
+    for (size_t i = 0; i + 2 <= text.len; i += 2) {
+        const uint8_t *p = text.ptr + i;
+        uint32_t u = encoding == RV_SQ_UTF16LE ? (uint32_t)(p[0] | p[1] << 8) : (uint32_t)(p[0] << 8 | p[1]);
+        if (u >= 0xD800 && u < 0xDC00 && i + 4 <= text.len) {
+            uint32_t low = encoding == RV_SQ_UTF16LE ? (uint32_t)(p[2] | p[3] << 8) : (uint32_t)(p[2] << 8 | p[3]);
+            if (low >= 0xDC00 && low < 0xE000) {
+                u = 0x10000 + ((u - 0xD800) << 10) + (low - 0xDC00);
+                i += 2;
+            }
+        }
+        uint8_t b[4];
+        size_t n = u < 0x80 ? 1 : u < 0x800 ? 2 : u < 0x10000 ? 3 : 4;
+        for (size_t k = n; k-- > 1; u >>= 6)
+            b[k] = (uint8_t)(0x80 | (u & 0x3F));
+        static const uint8_t lead[5] = { 0, 0, 0xC0, 0xE0, 0xF0 };
+        b[0] = (uint8_t)(lead[n] | u);
+        if (!rv_buf_add(out, rv_span(b, n), err))
+            return false;
+    }
+    return true;
+}
+
+static bool text_is(struct rv_span utf8, const char *word)
+{
+    return utf8.len == strlen(word) && memcmp(utf8.ptr, word, utf8.len) == 0;
+}
+
+/* Assembles a payload with its overflow chain; false when a page is missing. */
+bool rv_sq_payload(const struct rv_sq_db *db, const uint8_t *page, const struct rv_sq_cell *cell, struct rv_buf *out,
+                   struct rv_error *err)
+{
+    out->len = 0;
+    if (!rv_buf_add(out, rv_span(page + cell->local_at, cell->local), err))
+        return false;
+    uint64_t left = cell->payload - cell->local;
+    uint32_t next = cell->overflow;
+    while (left > 0) {
+        const uint8_t *bytes = rv_sq_page(db, next);
+        size_t here = left < db->usable - 4 ? (size_t)left : db->usable - 4;
+        if (bytes == NULL)
+            return rv_fail(err, RV_E_CORRUPT, "overflow page %u is missing", next);
+        if (!rv_buf_add(out, rv_span(bytes + 4, here), err))
+            return false;
+        left -= here;
+        next = be32(bytes);
+    }
+    return true;
+}
+
+static bool take_schema_row(struct rv_sq_db *db, struct schema *s, struct rv_span record, struct rv_buf *text,
+                            struct rv_error *err)
+{
+    struct rv_sq_value v[5];
+    struct rv_error ignored;
+    if (!rv_sq_master_row(db, record, v, text))
+        return true;
+    db->schema_objects++;
+    uint32_t root = v[3].integer > 0 && v[3].integer <= UINT32_MAX ? (uint32_t)v[3].integer : 0;
+    if (!rv_sq_text_to_utf8(v[0].bytes, db->encoding, text, err))
+        return false;
+    if (text_is(rv_buf_span(text), "index"))
+        return root == 0 || (rv_sq_text_to_utf8(v[2].bytes, db->encoding, text, err) &&
+                             note_entry(s, root, RV_SQ_NO_TABLE, rv_buf_span(text), err));
+    if (!text_is(rv_buf_span(text), "table") || v[4].kind != RV_SQ_TEXT || root == 0)
+        return true;
+    if (!rv_sq_text_to_utf8(v[4].bytes, db->encoding, text, err))
+        return false;
+    struct rv_sq_table *table = rv_sq_table_parse(rv_buf_span(text), &ignored);
+    if (table == NULL)
+        return true; /* a virtual table, or damaged text: its pages are found as lost ones */
+    /* The name column tells the name after ALTER TABLE RENAME in old files. */
+    table->root = root;
+    uint16_t index = rv_sq_db_add_table_take(db, table);
+    return index == RV_SQ_NO_TABLE || note_entry(s, root, index, rv_span(NULL, 0), err);
+}
+
+static bool read_schema(struct rv_sq_db *db, struct schema *s, struct rv_error *err)
+{
+    struct rv_buf payload = RV_BUF(64 << 20), text = RV_BUF(64 << 20);
+    struct rv_error local;
+    bool fine = true;
+    for (uint32_t number = 1; fine && number <= db->page_count; number++) {
+        const uint8_t *page = rv_sq_page(db, number);
+        struct rv_sq_page_header h;
+        if (db->kind[number - 1] != RV_SQ_PAGE_TABLE_LEAF || db->owner[number - 1] != 0 || page == NULL ||
+            !rv_sq_page_header(db, page, number, &h))
+            continue;
+        for (uint32_t i = 0; fine && i < h.cells; i++) {
+            struct rv_sq_cell cell;
+            if (rv_sq_cell_read(db, page, rv_sq_cell_pointer(page, &h, i), true, &cell) &&
+                rv_sq_payload(db, page, &cell, &payload, &local))
+                fine = take_schema_row(db, s, rv_buf_span(&payload), &text, err);
+        }
+    }
+    rv_buf_clear(&payload);
+    rv_buf_clear(&text);
+    return fine;
+}
+
+/* ---- pages outside trees ---- */
+
+static void mark_fixed_pages(struct rv_sq_db *db)
+{
+    uint64_t lock = 0x40000000ull / db->page_size + 1;
+    if (lock <= db->page_count)
+        db->kind[lock - 1] = RV_SQ_PAGE_LOCK;
+    if (!db->auto_vacuum)
+        return;
+    uint32_t step = db->usable / 5 + 1;
+    for (uint64_t page = 2; page <= db->page_count; page += step)
+        db->kind[page - 1 + (page == lock)] = RV_SQ_PAGE_POINTER_MAP;
+}
+
+static void walk_freelist(struct rv_sq_db *db)
+{
+    const uint8_t *first = rv_sq_page(db, 1);
+    if (first == NULL || memcmp(first, "SQLite format 3", 16) != 0)
+        return;
+    uint32_t trunk = be32(first + 32), told = be32(first + 36);
+    while (trunk != 0) {
+        const uint8_t *page = rv_sq_page(db, trunk);
+        if (page == NULL || !claim(db, trunk, RV_SQ_PAGE_TRUNK, RV_SQ_NO_TABLE))
+            break;
+        db->free_pages++;
+        uint32_t count = be32(page + 4);
+        if (count > db->usable / 4 - 2) {
+            trouble(db);
+            count = 0;
+        }
+        for (uint32_t i = 0; i < count; i++)
+            if (claim(db, be32(page + 8 + 4 * i), RV_SQ_PAGE_FREE, RV_SQ_NO_TABLE))
+                db->free_pages++;
+        trunk = be32(page);
+    }
+    if (told != db->free_pages)
+        trouble(db);
+}
+
+static bool note_indexes(struct rv_sq_db *db, struct schema *s, struct rv_error *err)
+{
+    db->indexes = rv_alloc_array(s->count, sizeof *db->indexes);
+    if (db->indexes == NULL)
+        return rv_fail_nomem(err);
+    for (size_t i = 0; i < s->count; i++) {
+        struct entry *e = &s->entries[i];
+        for (uint16_t t = 0; e->of != NULL && t < db->table_count && e->table == RV_SQ_NO_TABLE; t++)
+            if (strcasecmp(db->tables[t]->name, e->of) == 0)
+                e->table = t;
+        if (e->of != NULL && e->table != RV_SQ_NO_TABLE)
+            db->indexes[db->index_count++] = (struct rv_sq_index){ e->root, e->table };
+    }
+    return true;
+}
+
+bool rv_sq_db_map(struct rv_sq_db *db, struct rv_error *err)
+{
+    db->kind = rv_alloc(db->page_count);
+    db->owner = rv_alloc_array(db->page_count, sizeof *db->owner);
+    struct rv_sq_table *master = rv_sq_table_master(err);
+    if (db->kind == NULL || db->owner == NULL || master == NULL) {
+        rv_sq_table_free(master);
+        return rv_fail_nomem(err);
+    }
+    for (uint32_t i = 0; i < db->page_count; i++)
+        db->owner[i] = RV_SQ_NO_TABLE;
+    if (rv_sq_db_add_table_take(db, master) == RV_SQ_NO_TABLE)
+        return rv_fail_nomem(err);
+    master->root = 1;
+    mark_fixed_pages(db);
+
+    struct schema s = { 0 };
+    bool fine = rv_sq_page(db, 1) == NULL || walk_tree(db, 1, 0, false, err);
+    fine = fine && read_schema(db, &s, err);
+    fine = fine && note_indexes(db, &s, err);
+    for (size_t i = 0; fine && i < s.count; i++) {
+        uint16_t table = s.entries[i].table;
+        bool index = s.entries[i].of != NULL || table == RV_SQ_NO_TABLE || db->tables[table]->without_rowid;
+        fine = walk_tree(db, s.entries[i].root, table, index, err);
+    }
+    for (size_t i = 0; i < s.count; i++)
+        rv_free(s.entries[i].of);
+    rv_free(s.entries);
+    if (!fine)
+        return false;
+    walk_freelist(db);
+    for (uint32_t i = 0; i < db->page_count; i++)
+        db->lost_pages += db->kind[i] == RV_SQ_PAGE_UNKNOWN;
+    return true;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "format/sqlite_record.h"
+
+#include <string.h>
+
+unsigned rv_sq_varint_long(const uint8_t *p, const uint8_t *end, uint64_t *value)
+{
+    uint64_t v = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        if (p + i >= end)
+            return 0;
+        v = v << 7 | (p[i] & 0x7F);
+        if ((p[i] & 0x80) == 0) {
+            *value = v;
+            return i + 1;
+        }
+    }
+    if (p + 8 >= end)
+        return 0;
+    *value = v << 8 | p[8];
+    return 9;
+}
+
+unsigned rv_sq_varint_size(uint64_t value)
+{
+    unsigned n = 1;
+    while (n < 9 && value > 0x7F) {
+        value >>= 7;
+        n++;
+    }
+    return n;
+}
+
+enum rv_sq_class rv_sq_class_of(uint64_t serial)
+{
+    static const uint8_t small[12] = { RV_SQ_NULL, RV_SQ_INT1, RV_SQ_INT2, RV_SQ_INT3, RV_SQ_INT4,    RV_SQ_INT6,
+                                       RV_SQ_INT8, RV_SQ_REAL, RV_SQ_ZERO, RV_SQ_ONE,  RV_SQ_UNKNOWN, RV_SQ_UNKNOWN };
+    if (serial < 12)
+        return (enum rv_sq_class)small[serial];
+    return serial & 1 ? RV_SQ_TEXT : RV_SQ_BLOB;
+}
+
+uint64_t rv_sq_body_size(uint64_t serial)
+{
+    static const uint8_t small[12] = { 0, 1, 2, 3, 4, 6, 8, 8, 0, 0, 0, 0 };
+    return serial < 12 ? small[serial] : (serial - 12) / 2;
+}
+
+static int64_t signed_be(const uint8_t *p, unsigned n)
+{
+    uint64_t v = p[0] & 0x80 ? ~(uint64_t)0 : 0;
+    for (unsigned i = 0; i < n; i++)
+        v = v << 8 | p[i];
+    return (int64_t)v;
+}
+
+struct rv_sq_value rv_sq_value(uint64_t serial, const uint8_t *body)
+{
+    struct rv_sq_value v = { .kind = rv_sq_class_of(serial) };
+    if (v.kind >= RV_SQ_INT1 && v.kind <= RV_SQ_INT8) {
+        v.integer = signed_be(body, (unsigned)rv_sq_body_size(serial));
+    } else if (v.kind == RV_SQ_ONE) {
+        v.integer = 1;
+    } else if (v.kind == RV_SQ_REAL) {
+        uint64_t bits = (uint64_t)signed_be(body, 8);
+        memcpy(&v.real, &bits, sizeof bits);
+    } else if (v.kind == RV_SQ_TEXT || v.kind == RV_SQ_BLOB) {
+        v.bytes = rv_span(body, (size_t)rv_sq_body_size(serial));
+    }
+    return v;
+}
+
+bool rv_sq_shortest(enum rv_sq_class kind, int64_t v)
+{
+    switch (kind) {
+    case RV_SQ_INT1:
+        return true; /* 0 and 1 are stored so by schema formats below 4 */
+    case RV_SQ_INT2:
+        return v < -128 || v > 127;
+    case RV_SQ_INT3:
+        return v < -32768 || v > 32767;
+    case RV_SQ_INT4:
+        return v < -8388608 || v > 8388607;
+    case RV_SQ_INT6:
+        return v < -2147483648LL || v > 2147483647LL;
+    case RV_SQ_INT8:
+        return v < -140737488355328LL || v > 140737488355327LL;
+    default:
+        return true;
+    }
+}
+
+static size_t utf8_characters(struct rv_span t)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < t.len; count++) {
+        uint8_t c = t.ptr[i];
+        if (c < 0x80) {
+            i++;
+            continue;
+        }
+        size_t n = (c & 0xE0) == 0xC0 && c >= 0xC2   ? 2
+                   : (c & 0xF0) == 0xE0              ? 3
+                   : (c & 0xF8) == 0xF0 && c <= 0xF4 ? 4
+                                                     : 0;
+        if (n == 0 || n > t.len - i)
+            return 0;
+        for (size_t k = 1; k < n; k++)
+            if ((t.ptr[i + k] & 0xC0) != 0x80)
+                return 0;
+        i += n;
+    }
+    return count + 1;
+}
+
+static uint16_t utf16_unit(struct rv_span t, size_t at, enum rv_sq_encoding encoding)
+{
+    const uint8_t *p = t.ptr + at;
+    return (uint16_t)(encoding == RV_SQ_UTF16LE ? p[0] | p[1] << 8 : p[0] << 8 | p[1]);
+}
+
+static size_t utf16_characters(struct rv_span t, enum rv_sq_encoding encoding)
+{
+    size_t count = 0;
+    if (t.len % 2 != 0)
+        return 0;
+    for (size_t i = 0; i < t.len; i += 2, count++) {
+        uint16_t u = utf16_unit(t, i, encoding);
+        if (u >= 0xDC00 && u <= 0xDFFF)
+            return 0;
+        if (u < 0xD800 || u > 0xDBFF)
+            continue;
+        if (t.len - i < 4)
+            return 0;
+        i += 2;
+        uint16_t low = utf16_unit(t, i, encoding);
+        if (low < 0xDC00 || low > 0xDFFF)
+            return 0;
+    }
+    return count + 1;
+}
+
+size_t rv_sq_text_valid(struct rv_span text, enum rv_sq_encoding encoding)
+{
+    return encoding == RV_SQ_UTF8 ? utf8_characters(text) : utf16_characters(text, encoding);
+}
+
+bool rv_sq_text_has_controls(struct rv_span t, enum rv_sq_encoding encoding)
+{
+    size_t step = encoding == RV_SQ_UTF8 ? 1 : 2;
+    for (size_t i = 0; i + step <= t.len; i += step) {
+        unsigned u = step == 1 ? t.ptr[i] : utf16_unit(t, i, encoding);
+        if ((u < 0x20 && u != 9 && u != 10 && u != 13) || u == 0x7F)
+            return true;
+    }
+    return false;
+}
+
+uint32_t rv_sq_local_size(uint64_t payload, uint32_t usable, bool table_leaf)
+{
+    uint32_t most = table_leaf ? usable - 35 : (usable - 12) * 64 / 255 - 23;
+    uint32_t least = (usable - 12) * 32 / 255 - 23;
+    if (payload <= most)
+        return (uint32_t)payload;
+    uint32_t k = least + (uint32_t)((payload - least) % (usable - 4));
+    return k <= most ? k : least;
+}
+
+uint64_t rv_sq_mix(uint64_t h, uint64_t v)
+{
+    h ^= v;
+    h *= 0x9E3779B97F4A7C15ull;
+    return h ^ h >> 29;
+}
+
+static uint64_t hash_bytes(uint64_t h, struct rv_span b)
+{
+    uint64_t word;
+    size_t i = 0;
+    for (; i + 8 <= b.len; i += 8) {
+        memcpy(&word, b.ptr + i, 8);
+        h = rv_sq_mix(h, word);
+    }
+    word = 0;
+    if (i < b.len)
+        memcpy(&word, b.ptr + i, b.len - i);
+    return rv_sq_mix(rv_sq_mix(h, word), b.len);
+}
+
+uint64_t rv_sq_value_hash(uint64_t h, const struct rv_sq_value *v)
+{
+    uint64_t bits;
+    switch (v->kind) {
+    case RV_SQ_NULL:
+        return rv_sq_mix(h, 1);
+    case RV_SQ_REAL:
+        memcpy(&bits, &v->real, sizeof bits);
+        return rv_sq_mix(rv_sq_mix(h, 3), bits);
+    case RV_SQ_TEXT:
+        return hash_bytes(rv_sq_mix(h, 4), v->bytes);
+    case RV_SQ_BLOB:
+        return hash_bytes(rv_sq_mix(h, 5), v->bytes);
+    default:
+        return rv_sq_mix(rv_sq_mix(h, 2), (uint64_t)v->integer);
+    }
+}

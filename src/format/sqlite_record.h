@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SQLite's smallest pieces: variable-length integers, serial types, values (SQLite file format document,
+ * sections 1.6 and 2.1). Pure functions of bytes.
+ */
+#pragma once
+
+#include "base/bytes.h"
+
+enum rv_sq_encoding { RV_SQ_UTF8 = 1, RV_SQ_UTF16LE = 2, RV_SQ_UTF16BE = 3 };
+
+/* What a serial type says, in the twelve classes that statistics are kept in. */
+enum rv_sq_class {
+    RV_SQ_NULL = 0,
+    RV_SQ_INT1,
+    RV_SQ_INT2,
+    RV_SQ_INT3,
+    RV_SQ_INT4,
+    RV_SQ_INT6,
+    RV_SQ_INT8,
+    RV_SQ_REAL,
+    RV_SQ_ZERO,
+    RV_SQ_ONE,
+    RV_SQ_TEXT,
+    RV_SQ_BLOB,
+    RV_SQ_CLASSES,
+    RV_SQ_UNKNOWN /* bytes destroyed */
+};
+
+struct rv_sq_value {
+    enum rv_sq_class kind;
+    int64_t integer;      /* INT1..INT8, ZERO, ONE */
+    double real;          /* REAL */
+    struct rv_span bytes; /* TEXT, BLOB: borrowed from the record */
+};
+
+/** Length of the varint at p (1..9), 0 when it is cut by end. SQLite writes only shortest forms. */
+unsigned rv_sq_varint_long(const uint8_t *p, const uint8_t *end, uint64_t *value);
+static inline unsigned rv_sq_varint(const uint8_t *p, const uint8_t *end, uint64_t *value)
+{
+    if (p < end && *p < 0x80) { /* nearly all of them */
+        *value = *p;
+        return 1;
+    }
+    return rv_sq_varint_long(p, end, value);
+}
+/** The same, and 0 also for a form longer than needed. */
+unsigned rv_sq_varint_size(uint64_t value);
+static inline unsigned rv_sq_varint_strict(const uint8_t *p, const uint8_t *end, uint64_t *value)
+{
+    unsigned n = rv_sq_varint(p, end, value);
+    return n > 1 && rv_sq_varint_size(*value) != n ? 0 : n;
+}
+
+/** Class of a serial type; RV_SQ_UNKNOWN for the reserved 10 and 11. */
+enum rv_sq_class rv_sq_class_of(uint64_t serial);
+/** Bytes that a value of this serial type takes in the body. */
+uint64_t rv_sq_body_size(uint64_t serial);
+/** Decodes one body value; body has exactly rv_sq_body_size(serial) bytes. */
+struct rv_sq_value rv_sq_value(uint64_t serial, const uint8_t *body);
+/** An integer that a shorter serial type could hold is never written by SQLite. */
+bool rv_sq_shortest(enum rv_sq_class kind, int64_t value);
+
+/** 0: not valid in this encoding (or, UTF-16, odd length); else the count of characters + 1. */
+size_t rv_sq_text_valid(struct rv_span text, enum rv_sq_encoding encoding);
+/** Control characters other than tab, line feed and carriage return. */
+bool rv_sq_text_has_controls(struct rv_span text, enum rv_sq_encoding encoding);
+
+/** Bytes of a cell's payload that lie on the b-tree page itself. */
+uint32_t rv_sq_local_size(uint64_t payload, uint32_t usable, bool table_leaf);
+
+/** Hash of a value, equal for equal values however they are stored. */
+uint64_t rv_sq_value_hash(uint64_t seed, const struct rv_sq_value *value);
+uint64_t rv_sq_mix(uint64_t hash, uint64_t value);

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One found row as one JSON line; written by hand because millions of them stream by. */
+#include "recover/sqlite_scan.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool put(struct rv_buf *out, const char *text, struct rv_error *err)
+{
+    return rv_buf_add_text(out, text, err);
+}
+
+static bool put_string(struct rv_buf *out, struct rv_span utf8, struct rv_error *err)
+{
+    static const char hex[] = "0123456789abcdef";
+    if (!put(out, "\"", err))
+        return false;
+    size_t from = 0;
+    for (size_t i = 0; i < utf8.len; i++) {
+        uint8_t c = utf8.ptr[i];
+        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7F)
+            continue;
+        char escape[8] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15], 0 };
+        if (c == '"' || c == '\\') {
+            escape[1] = (char)c;
+            escape[2] = '\0';
+        }
+        if (!rv_buf_add(out, rv_span(utf8.ptr + from, i - from), err) || !put(out, escape, err))
+            return false;
+        from = i + 1;
+    }
+    return rv_buf_add(out, rv_span(utf8.ptr + from, utf8.len - from), err) && put(out, "\"", err);
+}
+
+static bool put_blob(struct rv_buf *out, struct rv_span bytes, struct rv_error *err)
+{
+    static const char hex[] = "0123456789abcdef";
+    uint8_t *to;
+    if (!put(out, "{\"b\":\"", err) || (to = rv_buf_reserve(out, 2 * bytes.len, err)) == NULL)
+        return false;
+    for (size_t i = 0; i < bytes.len; i++) {
+        to[2 * i] = (uint8_t)hex[bytes.ptr[i] >> 4];
+        to[2 * i + 1] = (uint8_t)hex[bytes.ptr[i] & 15];
+    }
+    out->len += 2 * bytes.len;
+    return put(out, "\"}", err);
+}
+
+/* The shortest decimal form that reads back as the same double. */
+static bool put_real(struct rv_buf *out, double v, struct rv_error *err)
+{
+    char text[40];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, v);
+        if (strtod(text, NULL) == v)
+            break;
+    }
+    bool whole = strpbrk(text, ".en") == NULL;
+    return rv_buf_add_format(out, err, "%s%s", text, whole ? ".0" : "");
+}
+
+static bool put_value(struct rv_buf *out, const struct rv_sq_value *v, enum rv_sq_encoding encoding,
+                      struct rv_error *err)
+{
+    struct rv_buf utf8 = RV_BUF(1u << 30);
+    bool fine;
+    switch (v->kind) {
+    case RV_SQ_NULL:
+        return put(out, "null", err);
+    case RV_SQ_UNKNOWN:
+        return put(out, "{\"?\":1}", err);
+    case RV_SQ_REAL:
+        if (!isfinite(v->real))
+            return put(out, v->real > 0 ? "1e999" : "-1e999", err);
+        return put_real(out, v->real, err);
+    case RV_SQ_TEXT:
+        if (encoding == RV_SQ_UTF8)
+            return put_string(out, v->bytes, err);
+        fine = rv_sq_text_to_utf8(v->bytes, encoding, &utf8, err) && put_string(out, rv_buf_span(&utf8), err);
+        rv_buf_clear(&utf8);
+        return fine;
+    case RV_SQ_BLOB:
+        return put_blob(out, v->bytes, err);
+    default:
+        return rv_buf_add_format(out, err, "%" PRId64, v->integer);
+    }
+}
+
+static const struct rv_sq_value *stored_value(const struct rv_sq_row *row, unsigned declared)
+{
+    for (unsigned i = 0; i < row->count; i++)
+        if (row->table->order[i] == declared)
+            return &row->values[i];
+    return NULL;
+}
+
+static bool put_values(struct rv_buf *out, const struct rv_sq_row *row, enum rv_sq_encoding encoding,
+                       struct rv_error *err)
+{
+    for (unsigned i = 0; i < row->table->count; i++) {
+        struct rv_sq_value null = { .kind = RV_SQ_NULL };
+        const struct rv_sq_value *v = stored_value(row, i);
+        if ((int)i == row->table->ipk) {
+            null = (struct rv_sq_value){ .kind = row->rowid_known ? RV_SQ_INT8 : RV_SQ_UNKNOWN, .integer = row->rowid };
+            v = NULL;
+        }
+        if ((i > 0 && !put(out, ",", err)) || !put_value(out, v ? v : &null, encoding, err))
+            return false;
+    }
+    return true;
+}
+
+bool rv_sq_found_json(const struct rv_sq_found *f, enum rv_sq_encoding encoding, struct rv_buf *out,
+                      struct rv_error *err)
+{
+    static const char *const sources[RV_SQ_ORIGINS] = { "table", "gap", "freeblock", "free-page", "wal", "journal" };
+    static const char *const states[] = { "live", "deleted", "updated", "recovered" };
+    const struct rv_sq_row *row = f->row;
+    const char *name = row->table->name;
+    if (!put(out, "{\"table\":", err) ||
+        !(name != NULL && !f->table_uncertain ? put_string(out, rv_span(name, strlen(name)), err)
+                                              : put(out, "null", err)))
+        return false;
+    bool fine = row->rowid_known ? rv_buf_add_format(out, err, ",\"rowid\":%" PRId64, row->rowid)
+                                 : put(out, ",\"rowid\":null", err);
+    fine = fine && put(out, ",\"values\":[", err) && put_values(out, row, encoding, err);
+    if (fine && f->table_uncertain && name != NULL)
+        fine = put(out, "],\"table_likely\":", err) && put_string(out, rv_span(name, strlen(name)), err) &&
+               put(out, ",\"note\":[\"a dropped table of the same form may have held it\"", err);
+    return fine && rv_buf_add_format(
+                       out, err, "],\"source\":\"%s\",\"status\":\"%s\",\"confidence\":%.3f,\"page\":%u,\"offset\":%u}",
+                       sources[f->hit->origin], states[f->status], f->confidence, f->hit->number, f->hit->at);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One SQLite file and its siblings (-wal, -journal), searched for rows: live, older versions, deleted.
+ * The files are opened read-only and never through the SQLite library, which would roll back journals and
+ * reset logs.
+ */
+#pragma once
+
+#include "base/ctx.h"
+#include "format/sqlite_carve.h"
+#include "format/sqlite_wal.h"
+
+enum rv_sq_status { RV_SQ_LIVE, RV_SQ_DELETED, RV_SQ_OLDER_VERSION, RV_SQ_SALVAGED };
+
+struct rv_sq_found {
+    const struct rv_sq_row *row;
+    const struct rv_sq_hit *hit;
+    enum rv_sq_status status;
+    double confidence;
+    bool table_uncertain;
+    enum rv_sq_encoding encoding;
+};
+typedef bool rv_sq_found_fn(void *context, const struct rv_sq_found *found, struct rv_error *err);
+
+struct rv_sq_verdict {
+    bool damaged, wal, journal, auto_vacuum;
+    uint32_t writer, page_size, page_count, free_pages, lost_pages;
+    uint32_t freeblocks, freeblocks_zeroed; /* of live pages */
+    uint32_t free_pages_zeroed;
+    uint64_t residue_bytes;                   /* searchable bytes that are not zero */
+    uint64_t missing_rowids;                  /* gaps below the highest rowid of AUTOINCREMENT tables */
+    uint64_t live_rows, deleted_rows, struck; /* struck: copies of live rows, not reported */
+};
+
+struct rv_sq_scan_options {
+    bool live;    /* report live rows too */
+    bool salvage; /* the database is damaged: everything readable, wherever it lies */
+};
+
+/** Finds rows and calls `found` for each. FORMAT: no SQLite pages in the file. */
+bool rv_sq_scan(struct rv_ctx *ctx, const char *path, const struct rv_sq_scan_options *options, rv_sq_found_fn *found,
+                void *context, struct rv_sq_verdict *verdict, struct rv_error *err);
+
+/** One JSON object (no line end): table, rowid, values, source, status, confidence, page, offset. */
+bool rv_sq_found_json(const struct rv_sq_found *found, enum rv_sq_encoding encoding, struct rv_buf *out,
+                      struct rv_error *err);
