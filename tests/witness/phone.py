@@ -68,26 +68,20 @@ def run(*words, env=None, limit=LIMIT_S):
         return Ran("timeout", out.decode("utf-8", "replace"))
 
 
-class Phone:
-    """A virtual iPhone on a usbmuxd socket, staged and switched on."""
+def stage(sim, folder, scenario="fresh"):
+    """Lays keys, firmware and a small device into folder/scene."""
+    staged = run(sim, "stage", "--dir", os.path.join(folder, "scene"), "--scenario", scenario, "--bytes", "1048576",
+                 "--data-bytes", "65536", limit=120)
+    if staged.status != 0:
+        raise SystemExit("Bail out! no stage: %s" % staged)
 
-    def __init__(self, sim, mode="normal", scale="0.02", settings=(), scenario="fresh"):
-        self.sim = sim
-        self.folder = tempfile.mkdtemp(prefix="revive-witness-")
-        atexit.register(self.close)
-        self.child = None
-        staged = run(sim, "stage", "--dir", self.path("scene"), "--scenario", scenario, "--bytes", "1048576",
-                     "--data-bytes", "65536", limit=120)
-        if staged.status != 0:
-            raise SystemExit("Bail out! no stage: %s" % staged)
-        words = [sim, "run", "--state", self.path("scene/phone"), "--usbmuxd", "UNIX:" + self.path("mux"),
-                 "--control", self.path("ctl"), "--time-scale", scale, "--mode", mode]
-        for setting in settings:
-            words += ["--set", setting]
-        self.child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)
-        if self.child.stdout.readline() != b"ready\n":
-            raise SystemExit("Bail out! the virtual iPhone did not start")
-        self.env = {"USBMUXD_SOCKET_ADDRESS": "UNIX:" + self.path("mux")}
+
+class Phone:
+    """A running virtual iPhone: its folder, control socket and record."""
+
+    def __init__(self, sim, folder):
+        self.sim, self.folder = sim, folder
+        self.env = {}
         self.udid = self.ask("state")["udid"]
 
     def path(self, leaf):
@@ -95,7 +89,7 @@ class Phone:
 
     def ask(self, *words):
         """A line to the control socket; its answer as a dictionary."""
-        ran = run(self.sim, "ctl", "--control", self.path("ctl"), *words)
+        ran = run(self.sim, "ctl", "--control", self.path("ctl"), *words, env={"LD_PRELOAD": ""})
         try:
             return json.loads(ran.text)
         except ValueError:
@@ -134,12 +128,36 @@ class Phone:
             time.sleep(0.02)
         return True
 
-    def close(self):
-        if self.child is not None and self.child.poll() is None:
-            self.child.terminate()
-            try:
-                self.child.wait(10)
-            except subprocess.TimeoutExpired:
-                self.child.kill()
-                self.child.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
+
+def folder_for_test():
+    folder = tempfile.mkdtemp(prefix="revive-witness-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def stop(child):
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(10)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def phone_on_socket(sim, mode="normal", scale="0.02", settings=()):
+    """A phone at a usbmuxd socket of the simulator's own, on until the test ends."""
+    folder = folder_for_test()
+    stage(sim, folder)
+    socket = "UNIX:" + os.path.join(folder, "mux")
+    words = [sim, "run", "--state", os.path.join(folder, "scene/phone"), "--usbmuxd", socket, "--control",
+             os.path.join(folder, "ctl"), "--time-scale", scale, "--mode", mode]
+    for setting in settings:
+        words += ["--set", setting]
+    child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)
+    atexit.register(stop, child)
+    if child.stdout.readline() != b"ready\n":
+        raise SystemExit("Bail out! the virtual iPhone did not start")
+    phone = Phone(sim, folder)
+    phone.env = {"USBMUXD_SOCKET_ADDRESS": socket}
+    return phone

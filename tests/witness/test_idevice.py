@@ -5,11 +5,11 @@
 What they print is believed only together with what the device itself recorded."""
 import sys
 
-from phone import Phone, Tap, need
+from phone import Tap, need, phone_on_socket
 
 need("ideviceinfo", "idevicepair", "idevicename", "idevicediagnostics", "ideviceenterrecovery", "idevice_id")
 tap = Tap()
-phone = Phone(sys.argv[1], settings=["trust=ask", "trust_polls=1"])
+phone = phone_on_socket(sys.argv[1], settings=["trust=ask", "trust_polls=1"])
 
 ran = phone.run("idevice_id", "-l")
 tap.check("idevice_id lists the device by its UDID", ran.text.split() == [phone.udid], ran)

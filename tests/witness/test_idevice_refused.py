@@ -4,11 +4,11 @@
 import os
 import sys
 
-from phone import Phone, Tap, need
+from phone import Tap, need, phone_on_socket
 
 need("ideviceinfo", "idevicepair", "idevicediagnostics")
 tap = Tap()
-phone = Phone(sys.argv[1], settings=["trust=yes", "locked=yes"])
+phone = phone_on_socket(sys.argv[1], settings=["trust=yes", "locked=yes"])
 
 ran = phone.run("idevicepair", "pair")
 tap.check("a locked device asks for its passcode", ran.status != 0 and "passcode" in ran.text, ran)
