@@ -38,8 +38,9 @@ class Daemon:
                                       stdout=open(log, "w"), stderr=subprocess.STDOUT)
 
     def said(self):
+        """Its log, without the coming and going of clients."""
         with open(self.log, encoding="utf-8", errors="replace") as file:
-            return file.read()
+            return "".join(line for line in file if "] Client " not in line)
 
     def await_listed(self, udid, listed, seconds=20):
         """True when the daemon lists the device, or no longer does, in time."""

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Puts virtual iPhones before a real, unmodified libusb program, with no kernel USB: umockdev's test bed plays sysfs
- * and udev, and this program answers usbfs ioctls out of the model. Everything of GLib happens in the main thread; the
- * model's threads only leave idle calls.
+ * and udev, and this program answers usbfs ioctls out of the model. ioctls come in on a thread of the test bed's own;
+ * plugging happens in the main thread; the model's threads only leave idle calls. One lock holds nodes and requests.
  *
  *   umock_host [--state DIR]... [--mode M] [--time-scale F] [--control PATH] [--usbmuxd ADDRESS] [--timeout S]
  *              [--set NAME=VALUE]... -- PROGRAM ARGS...
@@ -59,6 +59,7 @@ struct phone {
 };
 
 static struct {
+    GRecMutex lock; /* every node, client and request; the main thread asks the test bed for nothing under it */
     UMockdevTestbed *bed;
     GMainLoop *loop;
     struct phone phones[DEVICES_MAX];
@@ -133,6 +134,7 @@ static void on_vanished(UMockdevIoctlBase *base, UMockdevIoctlClient *who, gpoin
 {
     struct node *node = user;
     (void)base;
+    g_rec_mutex_lock(&host.lock);
     for (struct client **at = &node->clients; *at != NULL; at = &(*at)->next) {
         struct client *c = *at;
         if (c->who != who)
@@ -141,8 +143,9 @@ static void on_vanished(UMockdevIoctlBase *base, UMockdevIoctlClient *who, gpoin
         drop_urbs(&c->waiting);
         drop_urbs(&c->done);
         g_free(c);
-        return;
+        break;
     }
+    g_rec_mutex_unlock(&host.lock);
 }
 
 /* Gives waiting bulk IN requests what the device has; first come, first served. */
@@ -170,8 +173,10 @@ static void feed(struct node *node)
 static gboolean feed_idle(gpointer user)
 {
     struct phone *phone = user;
+    g_rec_mutex_lock(&host.lock);
     if (phone->nodes != NULL && !phone->nodes->gone)
         feed(phone->nodes);
+    g_rec_mutex_unlock(&host.lock);
     return G_SOURCE_REMOVE;
 }
 
@@ -320,6 +325,7 @@ static void plain(struct node *node, UMockdevIoctlClient *c, gulong request, UMo
 static gboolean on_ioctl(UMockdevIoctlBase *base, UMockdevIoctlClient *c, gpointer user)
 {
     struct node *node = user;
+    g_rec_mutex_lock(&host.lock);
     struct client *client = client_of(node, c);
     gulong request = umockdev_ioctl_client_get_request(c);
     UMockdevIoctlData *arg = umockdev_ioctl_client_get_arg(c);
@@ -334,6 +340,7 @@ static gboolean on_ioctl(UMockdevIoctlBase *base, UMockdevIoctlClient *c, gpoint
         discard(client, c, arg);
     else
         plain(node, c, request, arg);
+    g_rec_mutex_unlock(&host.lock);
     return TRUE;
 }
 
@@ -386,13 +393,16 @@ static void plug(struct phone *phone, unsigned generation)
     node->base = umockdev_ioctl_base_new();
     g_signal_connect(node->base, "handle-ioctl", G_CALLBACK(on_ioctl), node);
     g_signal_connect(node->base, "client-vanished", G_CALLBACK(on_vanished), node);
-    if (!umockdev_testbed_add_from_string(host.bed, text, &error) ||
-        !umockdev_testbed_attach_ioctl(host.bed, path, node->base, &error)) {
+    g_rec_mutex_lock(&host.lock);
+    node->next = phone->nodes;
+    phone->nodes = node;
+    g_rec_mutex_unlock(&host.lock);
+    /* Adding announces the device at once: whoever opens it then must find somebody who answers. */
+    if (!umockdev_testbed_attach_ioctl(host.bed, path, node->base, &error) ||
+        !umockdev_testbed_add_from_string(host.bed, text, &error)) {
         fprintf(stderr, "umock_host: %s\n", error->message);
         exit(3);
     }
-    node->next = phone->nodes;
-    phone->nodes = node;
     umockdev_testbed_uevent(host.bed, node->syspath, "add");
     note("device %zu plugged as %s", phone->index + 1, node->name);
     g_free(text);
@@ -404,6 +414,7 @@ static void unplug(struct phone *phone)
     struct node *node = phone->nodes;
     if (node == NULL || node->gone)
         return;
+    g_rec_mutex_lock(&host.lock);
     node->gone = true;
     for (struct client *c = node->clients; c != NULL; c = c->next) {
         while (c->waiting != NULL) {
@@ -412,6 +423,7 @@ static void unplug(struct phone *phone)
             finish(c, item, -ENODEV, 0);
         }
     }
+    g_rec_mutex_unlock(&host.lock);
     umockdev_testbed_uevent(host.bed, node->syspath, "remove");
     umockdev_testbed_remove_device(host.bed, node->syspath);
     note("device %zu unplugged", phone->index + 1);
