@@ -11,8 +11,9 @@
 
 struct rv_progress {
     char step[64], words[256]; /* the step that runs */
-    char rate_step[64];        /* the step that the rate belongs to */
-    uint64_t begun_ms, begun_done, last_print_ms;
+    char rate_step[256];       /* the part that the rate belongs to */
+    uint64_t begun_ms, begun_done, heard_ms, last_print_ms;
+    double percent; /* of the whole job, as far as it was told */
     bool line_open; /* a bar stands on the terminal's last line */
 };
 

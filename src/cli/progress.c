@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { BAR_CELLS = 24, LINE_MAX = 512, BAR_EVERY_MS = 100, PLAIN_EVERY_MS = 1000, RATE_AFTER_MS = 300 };
+enum { BAR_CELLS = 24, LINE_MAX = 640, BAR_EVERY_MS = 100, PLAIN_EVERY_MS = 1000, RATE_AFTER_MS = 100 };
 
 static void copy_clean(char *to, size_t room, const char *text)
 {
@@ -40,16 +40,17 @@ static void rate_words(struct rv_face *face, const struct rv_event *event, char 
 {
     struct rv_progress *p = &face->progress;
     uint64_t now = rv_clock_now(&face->ctx->clock);
-    const char *step = event->step != NULL ? event->step : "";
+    const char *step = event->text != NULL ? event->text : event->step != NULL ? event->step : "";
     char size[32];
     *out = '\0';
-    if (!counts_bytes(event))
+    if (!counts_bytes(event)) {
+        p->rate_step[0] = '\0';
         return;
+    }
     if (strcmp(step, p->rate_step) != 0 || event->done < p->begun_done) {
         snprintf(p->rate_step, sizeof p->rate_step, "%s", step);
-        p->begun_ms = now;
-        p->begun_done = event->done;
-        return;
+        p->begun_ms = p->heard_ms; /* what is done by the first word was done since the last one before it */
+        p->begun_done = 0;
     }
     uint64_t spent = now - p->begun_ms, done = event->done - p->begun_done;
     if (spent < RATE_AFTER_MS || done == 0)
@@ -69,22 +70,29 @@ static void amount_words(const struct rv_event *event, char *out, size_t room)
                  rv_text_size(event->total, total, sizeof total));
 }
 
+/* An event may say what part of the step it is about; a single word is a component's name, for programs. */
+static const char *progress_words(const struct rv_face *face, const struct rv_event *event, char *out, size_t room)
+{
+    copy_clean(out, room, event->text != NULL && strchr(event->text, ' ') != NULL ? event->text : face->progress.words);
+    return out[0] != '\0' ? out : "Working";
+}
+
 static void show_bar(struct rv_face *face, const struct rv_event *event)
 {
-    char amount[96], rate[96], bar[BAR_CELLS * 3 + 1] = "", line[LINE_MAX];
-    double percent = event->percent;
-    if (percent < 0)
-        percent = event->total > 0 ? 100.0 * (double)event->done / (double)event->total : 0;
-    percent = percent > 100 ? 100 : percent;
+    char amount[96], rate[96], bar[BAR_CELLS * 3 + 1] = "", line[LINE_MAX], words[256];
+    double percent = face->progress.percent;
     unsigned full = (unsigned)(percent * BAR_CELLS / 100 + 0.5);
     for (unsigned i = 0; i < BAR_CELLS; i++)
         strncat(bar, i < full ? "█" : "░", sizeof bar - strlen(bar) - 1);
     amount_words(event, amount, sizeof amount);
     rate_words(face, event, rate, sizeof rate);
-    snprintf(line, sizeof line, "%3.0f %%  %s%s%s", percent, face->progress.words, amount, rate);
-    unsigned room = face->width > BAR_CELLS + 4 ? face->width - BAR_CELLS - 4 : 1;
-    fprintf(stderr, "\r\033[K %s%s%s %.*s", rv_style(face->colour_err, "green"), bar, rv_style(face->colour_err, "off"),
-            (int)room, line);
+    progress_words(face, event, words, sizeof words);
+    /* A narrow terminal cuts the words, never the figures. */
+    size_t room = face->width > BAR_CELLS + 11 ? face->width - BAR_CELLS - 11 : 1;
+    size_t figures = strlen(amount) + strlen(rate), words_room = room > figures ? room - figures : 1;
+    snprintf(line, sizeof line, "%3.0f %%  %.*s%s%s", percent, (int)words_room, words, amount, rate);
+    fprintf(stderr, "\r\033[K %s%s%s %s", rv_style(face->colour_err, "green"), bar, rv_style(face->colour_err, "off"),
+            line);
     fflush(stderr);
     face->progress.line_open = true;
 }
@@ -92,6 +100,8 @@ static void show_bar(struct rv_face *face, const struct rv_event *event)
 static void show_progress(struct rv_face *face, const struct rv_event *event)
 {
     struct rv_progress *p = &face->progress;
+    if (event->percent > p->percent) /* the whole job's; an event about a part does not know it, and none goes back */
+        p->percent = event->percent > 100 ? 100 : event->percent;
     uint64_t now = rv_clock_now(&face->ctx->clock);
     bool whole = event->total > 0 && event->done == event->total;
     uint64_t every = face->tty_err ? BAR_EVERY_MS : PLAIN_EVERY_MS;
@@ -102,12 +112,12 @@ static void show_progress(struct rv_face *face, const struct rv_event *event)
         show_bar(face, event);
         return;
     }
-    char amount[96], rate[96], percent[16] = "";
+    char amount[96], rate[96], percent[16] = "", words[256];
     amount_words(event, amount, sizeof amount);
     rate_words(face, event, rate, sizeof rate);
-    if (event->percent >= 0)
-        snprintf(percent, sizeof percent, " %.0f %%", event->percent);
-    fprintf(stderr, "%s:%s%s%s\n", p->words[0] != '\0' ? p->words : "working", percent, amount, rate);
+    if (p->percent > 0 || event->percent >= 0)
+        snprintf(percent, sizeof percent, " %.0f %%", p->percent);
+    fprintf(stderr, "%s:%s%s%s\n", progress_words(face, event, words, sizeof words), percent, amount, rate);
 }
 
 void rv_progress_show(struct rv_face *face, const struct rv_event *event)
@@ -124,8 +134,10 @@ void rv_progress_show(struct rv_face *face, const struct rv_event *event)
         return;
     if (event->kind == RV_EVENT_PROGRESS) {
         show_progress(face, event);
+        face->progress.heard_ms = rv_clock_now(&face->ctx->clock);
         return;
     }
+    face->progress.heard_ms = rv_clock_now(&face->ctx->clock);
     rv_progress_end(face);
     bool colour = face->colour_err;
     if (event->kind == RV_EVENT_WARNING)

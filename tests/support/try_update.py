@@ -29,7 +29,7 @@ def claim(true, words):
 
 def show(stage, words):
     """Runs revive as a person does: its output goes straight to the terminal."""
-    name = [w if len(str(w)) < 60 else str(pathlib.Path(w).name) for w in words]
+    name = [pathlib.Path(w).name if str(w).startswith("/") else w for w in words]
     print(f"\n$ revive {' '.join(map(str, name))}", flush=True)
     env = stage.environment()
     if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
