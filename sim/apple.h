@@ -10,8 +10,9 @@
 bool sim_pki_make(const char *folder, struct rv_error *err);
 
 struct sim_factory {
-    const char *manifest;        /* BuildManifest.plist to take as the form; NULL: the project's own iPhone10,6 */
-    const char *out;             /* path of the .ipsw */
+    const char *manifest; /* BuildManifest.plist to take as the form; NULL: the project's own iPhone10,6 */
+    const char *product;  /* without a manifest: another device of the table (\"iPhone9,3\"); NULL: the iPhone X */
+    const char *out;      /* path of the .ipsw */
     const char *version, *build; /* NULL: the manifest's */
     uint64_t system_bytes;       /* size of the uncompressed system volume */
     unsigned seed;               /* content */
@@ -23,6 +24,12 @@ bool sim_factory_make(const struct sim_factory *what, struct rv_error *err);
 bool sim_factory_system_hash(const char *ipsw, char out[97], struct rv_error *err);
 /** Lays the IPSW's system volume into the file `system_img` (as ASR would). */
 bool sim_factory_lay_system(const char *ipsw, const char *system_img, struct rv_error *err);
+
+/* Damage for tests. CUT: only the first `at` bytes stay. FLIP: one bit of byte `at`. COMPONENT: one bit in the middle
+ * of that component's stored bytes (the archive's own checksum breaks). FORGE: the same in its content, in an archive
+ * that is whole (only the manifest's digest can tell). */
+enum sim_damage { SIM_DAMAGE_CUT, SIM_DAMAGE_FLIP, SIM_DAMAGE_COMPONENT, SIM_DAMAGE_FORGE };
+bool sim_ipsw_damage(const char *ipsw, enum sim_damage kind, uint64_t at, const char *component, struct rv_error *err);
 
 struct sim_apple_options {
     const char *listen; /* "127.0.0.1:0" */

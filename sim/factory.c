@@ -373,6 +373,17 @@ static plist_t load_manifest(const char *path, struct rv_error *err)
     return manifest;
 }
 
+static plist_t start_manifest(const struct sim_factory *what, struct rv_error *err)
+{
+    if (what->manifest)
+        return load_manifest(what->manifest, err);
+    plist_t manifest = sim_factory_template(what->product, what->version ? what->version : "11.2",
+                                            what->build ? what->build : "15C114");
+    if (!manifest)
+        rv_fail(err, RV_E_NOT_FOUND, "no firmware can be made for a %s", what->product);
+    return manifest;
+}
+
 /* Version and build: those asked for, else the manifest's, else those of the project's own form. */
 static void settle_version(struct factory *f)
 {
@@ -403,9 +414,7 @@ bool sim_factory_make(const struct sim_factory *what, struct rv_error *err)
     if (!f)
         return rv_fail_nomem(err);
     f->what = what;
-    f->manifest = what->manifest ? load_manifest(what->manifest, err)
-                                 : sim_factory_template(what->version ? what->version : "11.2",
-                                                        what->build ? what->build : "15C114");
+    f->manifest = start_manifest(what, err);
     bool ok = f->manifest != NULL;
     if (ok) {
         settle_version(f);

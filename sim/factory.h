@@ -4,8 +4,9 @@
 
 #include "sim/apple.h"
 
-/** The project's own BuildManifest, in the form of iOS 11.2's for iPhone10,3 and iPhone10,6. Digests are empty. */
-plist_t sim_factory_template(const char *version, const char *build);
+/** The project's own BuildManifest in the form of iOS 11.2's. product NULL: iPhone10,3 and iPhone10,6, two boards.
+ *  Digests are placeholders of the right length. NULL when the product is unknown or older than IMG4. */
+plist_t sim_factory_template(const char *product, const char *version, const char *build);
 /** Restore.plist that goes with a manifest. */
 plist_t sim_factory_restore_plist(plist_t manifest);
 

@@ -6,7 +6,7 @@
 #include "sim/factory.h"
 
 #include "base/text.h"
-#include "sim/wire.h"
+#include "data/devices.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -175,8 +175,18 @@ static plist_t invented(const char *what, size_t len)
     return plist_new_data((const char *)bytes, len);
 }
 
-static plist_t component(const struct row *row, const char *board, const char *iboot)
+/* What differs between the devices that one archive serves. */
+struct model {
+    char board[16]; /* "d221" */
+    uint32_t chip, board_id;
+    const char *baseband; /* chip number as the manifest writes it */
+    bool intel;
+    size_t digest; /* bytes: SHA-1 up to A9, SHA-384 from A10 on */
+};
+
+static plist_t component(const struct row *row, const struct model *model, const char *iboot)
 {
+    const char *board = model->board;
     plist_t entry = plist_new_dict(), info = plist_new_dict();
     if (row->path) {
         char path[128];
@@ -211,7 +221,7 @@ static plist_t component(const struct row *row, const char *board, const char *i
     if (row->flags & IBOOT)
         plist_dict_set_item(entry, "BuildString", plist_new_string(iboot));
     if (!(row->flags & NO_FILE))
-        plist_dict_set_item(entry, "Digest", invented(row->name, row->flags & SHORT_DIGEST ? 32 : 48));
+        plist_dict_set_item(entry, "Digest", invented(row->name, row->flags & SHORT_DIGEST ? 32 : model->digest));
     plist_dict_set_item(entry, "Info", info);
     if (row->flags & TRUSTED)
         plist_dict_set_item(entry, "Trusted", plist_new_bool(1));
@@ -256,16 +266,16 @@ static plist_t baseband(bool intel)
     return entry;
 }
 
-static plist_t components(const char *board, bool erase)
+static plist_t components(const struct model *model, bool erase)
 {
     static const char iboot[] = "iBoot-4076.30.43~76";
     plist_t manifest = plist_new_dict();
     for (size_t i = 0; i < RV_COUNT(rows); i++)
-        plist_dict_set_item(manifest, rows[i].name, component(&rows[i], board, iboot));
+        plist_dict_set_item(manifest, rows[i].name, component(&rows[i], model, iboot));
     const struct row ramdisk = { "RestoreRamDisk", erase ? "058-85846-125.dmg" : "058-85997-124.dmg", NULL, TRUSTED,
                                  RULES_CURRENT };
-    plist_dict_set_item(manifest, ramdisk.name, component(&ramdisk, board, iboot));
-    plist_dict_set_item(manifest, "BasebandFirmware", baseband(strcmp(board, "d221") == 0));
+    plist_dict_set_item(manifest, ramdisk.name, component(&ramdisk, model, iboot));
+    plist_dict_set_item(manifest, "BasebandFirmware", baseband(model->intel));
     plist_t se = file_entry("Firmware/SE/Stockholm4.RELEASE.sefw");
     plist_dict_set_item(se, "DevelopmentUpdatePayloadHash", invented("SE dev", 32));
     plist_dict_set_item(se, "ProductionUpdatePayloadHash", invented("SE prod", 32));
@@ -305,7 +315,7 @@ static plist_t variant_contents(bool erase)
 static plist_t info_of(const char *board, bool erase, const char *build)
 {
     plist_t info = plist_new_dict();
-    char class[16];
+    char class[24];
     snprintf(class, sizeof class, "%sap", board);
     plist_dict_set_item(info, "BuildNumber", plist_new_string(build));
     plist_dict_set_item(info, "BuildTrain", plist_new_string("Cinar"));
@@ -321,19 +331,25 @@ static plist_t info_of(const char *board, bool erase, const char *build)
     return info;
 }
 
-static plist_t identity(const char *board, const char *board_id, const char *baseband_chip, bool erase,
-                        const char *build)
+static plist_t hex(const char *form, uint32_t value)
+{
+    char text[24];
+    snprintf(text, sizeof text, form[0] == 'c' ? "0x%04X" : "0x%02X", (unsigned)value);
+    return plist_new_string(text);
+}
+
+static plist_t identity(const struct model *model, bool erase, const char *build)
 {
     plist_t id = plist_new_dict();
-    plist_dict_set_item(id, "ApBoardID", plist_new_string(board_id));
-    plist_dict_set_item(id, "ApChipID", plist_new_string("0x8015"));
+    plist_dict_set_item(id, "ApBoardID", hex("board", model->board_id));
+    plist_dict_set_item(id, "ApChipID", hex("chip", model->chip));
     plist_dict_set_item(id, "ApSecurityDomain", plist_new_string("0x01"));
     plist_dict_set_item(id, "BbActivationManifestKeyHash", invented("activation", 32));
-    plist_dict_set_item(id, "BbChipID", plist_new_string(baseband_chip));
+    plist_dict_set_item(id, "BbChipID", plist_new_string(model->baseband));
     plist_dict_set_item(id, "BbFDRSecurityKeyHash", plist_new_data("", 0)); /* empty in real ones too */
     plist_dict_set_item(id, "BbProvisioningManifestKeyHash", invented("provisioning", 32));
-    plist_dict_set_item(id, "Info", info_of(board, erase, build));
-    plist_dict_set_item(id, "Manifest", components(board, erase));
+    plist_dict_set_item(id, "Info", info_of(model->board, erase, build));
+    plist_dict_set_item(id, "Manifest", components(model, erase));
     plist_dict_set_item(id, "PearlCertificationRootPub", invented("pearl", 97));
     plist_dict_set_item(id, "SE,ChipID", plist_new_string("0x73"));
     plist_dict_set_item(id, "Savage,ChipID", plist_new_string("0x01"));
@@ -342,40 +358,71 @@ static plist_t identity(const char *board, const char *board_id, const char *bas
     return id;
 }
 
-static plist_t texts(const char *a, const char *b)
-{
-    plist_t list = plist_new_array();
-    plist_array_append_item(list, plist_new_string(a));
-    plist_array_append_item(list, plist_new_string(b));
-    return list;
-}
-
-static plist_t product_ids(void)
+/* The number that the table writes as 0x0E008015: board and chip in one. */
+static plist_t product_ids(const struct model *models, size_t count)
 {
     plist_t ids = plist_new_dict();
     static const char *const modes[] = { "DFU", "Recovery" };
     for (size_t i = 0; i < RV_COUNT(modes); i++) {
         plist_t list = plist_new_array();
-        plist_array_append_item(list, plist_new_uint(0x0e008015)); /* board and chip in one number */
-        plist_array_append_item(list, plist_new_uint(0x06008015));
+        for (size_t m = 0; m < count; m++)
+            plist_array_append_item(list, plist_new_uint((uint64_t)models[m].board_id << 24 | models[m].chip));
         plist_dict_set_item(ids, modes[i], list);
     }
     return ids;
 }
 
-plist_t sim_factory_template(const char *version, const char *build)
+static plist_t whole(const struct model *models, size_t count, const char *version, const char *build)
 {
     plist_t manifest = plist_new_dict(), identities = plist_new_array();
-    for (int i = 0; i < 4; i++) {
-        bool gsm = i < 2, erase = i % 2 == 0;
-        plist_array_append_item(identities, identity(gsm ? "d221" : "d22", gsm ? "0x0E" : "0x06",
-                                                     gsm ? "0x00000065" : "0x0003B0E1", erase, build));
-    }
+    for (size_t i = 0; i < 2 * count; i++)
+        plist_array_append_item(identities, identity(&models[i / 2], i % 2 == 0, build));
     plist_dict_set_item(manifest, "BuildIdentities", identities);
     plist_dict_set_item(manifest, "ManifestVersion", plist_new_uint(0));
     plist_dict_set_item(manifest, "ProductBuildVersion", plist_new_string(build));
     plist_dict_set_item(manifest, "ProductVersion", plist_new_string(version));
-    plist_dict_set_item(manifest, "SupportedProductTypeIDs", product_ids());
-    plist_dict_set_item(manifest, "SupportedProductTypes", texts("iPhone10,6", "iPhone10,3"));
+    plist_dict_set_item(manifest, "SupportedProductTypeIDs", product_ids(models, count));
+    return manifest;
+}
+
+static bool chip_is_old(uint32_t chip)
+{
+    return chip == 0x8960 || chip == 0x7000 || chip == 0x7001 || chip == 0x8000 || chip == 0x8001 || chip == 0x8003;
+}
+
+/* Another device of the table: the same components under its own board, chip and class. */
+static bool model_of(const char *product, struct model *out)
+{
+    const struct rv_device_row *row = rv_device_by_product(product, NULL);
+    if (!row || !row->img4 || row->board_id < 0 || strlen(row->board) < 3)
+        return false;
+    *out = (struct model){ .chip = row->chip,
+                           .board_id = (uint32_t)row->board_id,
+                           .baseband = "0x0003B0E1",
+                           .digest = chip_is_old(row->chip) ? 20 : 48 };
+    size_t len = strlen(row->board) - 2; /* without "AP" */
+    for (size_t i = 0; i < len && i + 1 < sizeof out->board; i++)
+        out->board[i] = (char)(row->board[i] | (row->board[i] >= 'A' && row->board[i] <= 'Z' ? 0x20 : 0));
+    return true;
+}
+
+plist_t sim_factory_template(const char *product, const char *version, const char *build)
+{
+    static const struct model iphone_x[] = { { "d221", 0x8015, 0x0e, "0x00000065", true, 48 },
+                                             { "d22", 0x8015, 0x06, "0x0003B0E1", false, 48 } };
+    plist_t types = plist_new_array(), manifest = NULL;
+    struct model other;
+    if (!product || strcmp(product, "iPhone10,6") == 0 || strcmp(product, "iPhone10,3") == 0) {
+        manifest = whole(iphone_x, 2, version, build);
+        plist_array_append_item(types, plist_new_string("iPhone10,6"));
+        plist_array_append_item(types, plist_new_string("iPhone10,3"));
+    } else if (model_of(product, &other)) {
+        manifest = whole(&other, 1, version, build);
+        plist_array_append_item(types, plist_new_string(product));
+    } else {
+        plist_free(types);
+        return NULL;
+    }
+    plist_dict_set_item(manifest, "SupportedProductTypes", types);
     return manifest;
 }

@@ -13,9 +13,14 @@ static const struct sim_verb verbs[] = {
     { "ctl", sim_verb_ctl, "say one thing to a running device", "revive-sim ctl --control SOCKET WORDS...",
       "revive-sim ctl --control /tmp/phone.ctl damage system" },
     { "ipsw", sim_verb_ipsw, "make a firmware file",
-      "revive-sim ipsw --out FILE [--manifest BuildManifest.plist] [--version V --build B] [--bytes N] [--seed S] "
+      "revive-sim ipsw --out FILE [--manifest BuildManifest.plist | --product P] [--version V --build B] [--bytes N] "
+      "[--seed S] "
       "[--deflate]",
       "revive-sim ipsw --out new.ipsw --version 11.3 --build 15E216 --bytes 16777216 --seed 2" },
+    { "ipsw-damage", sim_verb_ipsw_damage, "spoil a firmware file",
+      "revive-sim ipsw-damage FILE --cut BYTES | --flip OFFSET | --component NAME | --forge NAME\n"
+      "       --component breaks the archive's checksum, --forge keeps it: only the manifest's digest can tell.",
+      "revive-sim ipsw-damage bad.ipsw --forge iBEC" },
     { "ipsw-hash", sim_verb_ipsw_hash, "SHA-384 of the system volume that a firmware file installs",
       "revive-sim ipsw-hash FILE", "revive-sim ipsw-hash new.ipsw" },
     { "new", sim_verb_new, "lay a new device",
@@ -43,7 +48,7 @@ static void print_all(FILE *to)
 {
     fprintf(to, "revive-sim %s: a virtual iPhone, and Apple's side of the wire.\n\n", REVIVE_VERSION);
     for (size_t i = 0; i < RV_COUNT(verbs); i++)
-        fprintf(to, "  %-10s %s\n", verbs[i].name, verbs[i].what);
+        fprintf(to, "  %-12s %s\n", verbs[i].name, verbs[i].what);
     fprintf(to, "\nrevive-sim VERB --help tells more.\n");
 }
 

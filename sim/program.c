@@ -112,6 +112,7 @@ int sim_verb_ipsw(struct sim_words *words)
     struct rv_error err = { 0 };
     struct sim_factory what = {
         .manifest = sim_option(words, "--manifest"),
+        .product = sim_option(words, "--product"),
         .out = sim_option(words, "--out"),
         .version = sim_option(words, "--version"),
         .build = sim_option(words, "--build"),
@@ -124,6 +125,25 @@ int sim_verb_ipsw(struct sim_words *words)
     if (what.out == NULL)
         return missing("--out FILE");
     return sim_factory_make(&what, &err) ? 0 : sim_complain(&err);
+}
+
+int sim_verb_ipsw_damage(struct sim_words *words)
+{
+    struct rv_error err = { 0 };
+    static const char *const kinds[] = { "--cut", "--flip", "--component", "--forge" };
+    const char *value = NULL, *file = NULL;
+    unsigned kind = 0;
+    while (kind < RV_COUNT(kinds) && (value = sim_option(words, kinds[kind])) == NULL)
+        kind++;
+    file = sim_word(words);
+    if (sim_words_end(words) != 0)
+        return 2;
+    uint64_t at = 0;
+    if (file == NULL || value == NULL)
+        return missing("the firmware file, or what to do to it");
+    if (kind <= SIM_DAMAGE_FLIP && !rv_text_number(value, 0, &at))
+        return missing("a number of bytes");
+    return sim_ipsw_damage(file, (enum sim_damage)kind, at, value, &err) ? 0 : sim_complain(&err);
 }
 
 int sim_verb_ipsw_hash(struct sim_words *words)

@@ -31,6 +31,7 @@ int sim_complain(const struct rv_error *err);
 int sim_verb_apple(struct sim_words *words);
 int sim_verb_ctl(struct sim_words *words);
 int sim_verb_ipsw(struct sim_words *words);
+int sim_verb_ipsw_damage(struct sim_words *words);
 int sim_verb_ipsw_hash(struct sim_words *words);
 int sim_verb_new(struct sim_words *words);
 int sim_verb_pki(struct sim_words *words);
