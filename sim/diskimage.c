@@ -181,13 +181,18 @@ static int by_sector(const void *a, const void *b)
 static bool finish_tables(struct sim_udif *u, struct rv_error *err)
 {
     uint32_t master = (uint32_t)crc32(0, NULL, 0);
+    uint64_t end = 0;
     for (size_t i = 0; i < u->table_count; i++) {
+        uint64_t here = u->tables[i].sector + u->tables[i].sectors;
+        end = here > end ? here : end;
         uint8_t crc[4];
         rv_put_u32be(crc, u->tables[i].crc);
         master = (uint32_t)crc32(master, crc, sizeof crc);
     }
     if (master != u->trailer.master_crc)
         return rv_fail(err, RV_E_CORRUPT, "the checksum over the image's block tables does not hold");
+    if (end != u->sectors)
+        return rv_fail(err, RV_E_FORMAT, "the image's tables do not describe the size that its trailer states");
     if (u->chunk_count == 0)
         return rv_fail(err, RV_E_FORMAT, "the image has no chunks");
     qsort(u->chunks, u->chunk_count, sizeof *u->chunks, by_sector);
