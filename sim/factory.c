@@ -24,9 +24,9 @@ enum { FILES_MAX = 1024, MANIFEST_CAP = 32 << 20 };
 /* One file of the archive, with what the first component that named it wanted. */
 struct made_file {
     char *path;
-    struct rv_blob *bytes; /* as it stands in the archive; NULL: the system image */
-    char digest[49];       /* of the system image, raw */
-    plist_t tags;          /* for PATH.plist: type tag -> {Digest} */
+    struct rv_blob *bytes;        /* as it stands in the archive; NULL: the system image */
+    uint8_t sha384[48], sha1[20]; /* of the system image */
+    plist_t tags;                 /* for PATH.plist: type tag -> {Digest} */
 };
 
 struct factory {
@@ -75,13 +75,14 @@ static struct made_file *new_file(struct factory *f, const char *path, struct rv
 
 struct image_out {
     struct sim_zip *zip;
-    EVP_MD_CTX *hash;
+    EVP_MD_CTX *sha384, *sha1;
 };
 
 static bool write_image(void *context, struct rv_span bytes, struct rv_error *err)
 {
     struct image_out *out = context;
-    return EVP_DigestUpdate(out->hash, bytes.ptr, bytes.len) == 1 && sim_zip_data(out->zip, bytes, err);
+    return EVP_DigestUpdate(out->sha384, bytes.ptr, bytes.len) == 1 &&
+           EVP_DigestUpdate(out->sha1, bytes.ptr, bytes.len) == 1 && sim_zip_data(out->zip, bytes, err);
 }
 
 static bool make_system(struct factory *f, struct made_file *file, struct rv_error *err)
@@ -89,13 +90,16 @@ static bool make_system(struct factory *f, struct made_file *file, struct rv_err
     char label[64];
     snprintf(label, sizeof label, "%s (%s)", f->content.version, f->content.build);
     const struct sim_udif_recipe recipe = { f->what->system_bytes, f->what->seed, label };
-    struct image_out out = { f->zip, EVP_MD_CTX_new() };
+    struct image_out out = { f->zip, EVP_MD_CTX_new(), EVP_MD_CTX_new() };
     bool huge = f->what->system_bytes > (3ULL << 30);
-    bool ok = out.hash && EVP_DigestInit_ex(out.hash, EVP_sha384(), NULL) == 1 &&
+    bool ok = out.sha384 && out.sha1 && EVP_DigestInit_ex(out.sha384, EVP_sha384(), NULL) == 1 &&
+              EVP_DigestInit_ex(out.sha1, EVP_sha1(), NULL) == 1 &&
               sim_zip_begin(f->zip, file->path, f->what->deflate_image, huge, err) &&
               sim_udif_write(&recipe, write_image, &out, err) && sim_zip_end(f->zip, err) &&
-              EVP_DigestFinal_ex(out.hash, (unsigned char *)file->digest, NULL) == 1;
-    EVP_MD_CTX_free(out.hash);
+              EVP_DigestFinal_ex(out.sha384, file->sha384, NULL) == 1 &&
+              EVP_DigestFinal_ex(out.sha1, file->sha1, NULL) == 1;
+    EVP_MD_CTX_free(out.sha384);
+    EVP_MD_CTX_free(out.sha1);
     return ok;
 }
 
@@ -265,7 +269,8 @@ static bool fill_component(void *context, const char *component, plist_t entry, 
         file = find_file(f, path);
     }
     if (!file->bytes) {
-        set_digest(entry, "Digest", file->digest, 48);
+        bool old = digest.len == 20;
+        set_digest(entry, "Digest", old ? file->sha1 : file->sha384, old ? 20 : 48);
         return true;
     }
     uint8_t got[64];
