@@ -111,7 +111,8 @@ void rv_tell_step(struct rv_ctx *ctx, const char *step, const char *text)
     rv_tell(ctx, &(struct rv_event){ .kind = RV_EVENT_STEP, .step = step, .text = text, .percent = -1 });
 }
 
-static void tell_text(struct rv_ctx *ctx, enum rv_event_kind kind, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void tell_text(struct rv_ctx *ctx, enum rv_event_kind kind,
+                                                            const char *fmt, va_list ap)
 {
     char text[1024];
     vsnprintf(text, sizeof text, fmt, ap);
