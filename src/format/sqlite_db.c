@@ -327,5 +327,6 @@ void rv_sq_db_clear(struct rv_sq_db *db)
     rv_free(db->overlay);
     rv_free(db->kind);
     rv_free(db->owner);
+    rv_free(db->tidy);
     memset(db, 0, sizeof *db);
 }

@@ -43,6 +43,7 @@ struct rv_sq_db {
     const uint8_t **overlay; /* by page - 1: newer image from WAL or journal; NULL array: none */
     uint8_t *kind;           /* enum rv_sq_page_kind by page - 1 */
     uint16_t *owner;         /* table index by page - 1 */
+    uint8_t *tidy;           /* by page - 1: live cells fill the content area without a hole */
     struct rv_sq_table **tables;
     uint16_t table_count;
     struct rv_sq_index *indexes;

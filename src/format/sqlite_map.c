@@ -88,8 +88,9 @@ static enum rv_sq_page_kind kind_of(uint8_t type)
     }
 }
 
-static void visit_leaf(struct walk *w, const uint8_t *page, const struct rv_sq_page_header *h)
+static void visit_leaf(struct walk *w, uint32_t number, const uint8_t *page, const struct rv_sq_page_header *h)
 {
+    uint64_t filled = h->content + page[h->at + 7]; /* fragments are counted in the page header */
     struct rv_sq_db *db = w->db;
     struct rv_sq_table *table = w->owner == RV_SQ_NO_TABLE ? NULL : db->tables[w->owner];
     bool table_leaf = h->type == 13;
@@ -104,6 +105,7 @@ static void visit_leaf(struct walk *w, const uint8_t *page, const struct rv_sq_p
             trouble(db);
             continue;
         }
+        filled += cell.end - cell.at;
         if (cell.overflow != 0)
             claim_chain(db, &cell, w->owner);
         if (table != NULL && table_leaf && (uint64_t)cell.rowid > table->rowid_max && cell.rowid > 0)
@@ -111,6 +113,7 @@ static void visit_leaf(struct walk *w, const uint8_t *page, const struct rv_sq_p
         if (learn)
             rv_sq_learn(table, rv_span(page + cell.local_at, cell.local), cell.payload, db->encoding);
     }
+    db->tidy[number - 1] = h->freeblock == 0 && filled == db->usable;
 }
 
 static bool push_child(struct walk *w, uint32_t child, bool index)
@@ -157,7 +160,7 @@ static bool walk_tree(struct rv_sq_db *db, uint32_t root, uint16_t owner, bool i
         if (page == NULL || !rv_sq_page_header(db, page, number, &h))
             continue;
         if (h.type == 10 || h.type == 13)
-            visit_leaf(&w, page, &h);
+            visit_leaf(&w, number, page, &h);
         else
             fine = visit_inner(&w, page, &h);
     }
@@ -379,9 +382,10 @@ static bool note_indexes(struct rv_sq_db *db, struct schema *s, struct rv_error 
 bool rv_sq_db_map(struct rv_sq_db *db, struct rv_error *err)
 {
     db->kind = rv_alloc(db->page_count);
+    db->tidy = rv_alloc(db->page_count);
     db->owner = rv_alloc_array(db->page_count, sizeof *db->owner);
     struct rv_sq_table *master = rv_sq_table_master(err);
-    if (db->kind == NULL || db->owner == NULL || master == NULL) {
+    if (db->kind == NULL || db->tidy == NULL || db->owner == NULL || master == NULL) {
         rv_sq_table_free(master);
         return rv_fail_nomem(err);
     }
