@@ -627,14 +627,12 @@ static bool search(struct scan *s, struct rv_error *err)
            compare_with_live(s, err) && drop_rival_readings(s, err) && (merge_copies(s), report_entries(s, err));
 }
 
-bool rv_sq_scan(struct rv_ctx *ctx, const char *path, const struct rv_sq_scan_options *options, rv_sq_found_fn *found,
-                void *context, struct rv_sq_verdict *verdict, struct rv_error *err)
+bool rv_sq_scan_bytes(struct rv_ctx *ctx, const struct rv_sq_files *files, const struct rv_sq_scan_options *options,
+                      rv_sq_found_fn *found, void *context, struct rv_sq_verdict *verdict, struct rv_error *err)
 {
     struct scan s = { .ctx = ctx, .options = options, .found = found, .context = context, .verdict = verdict };
-    struct rv_span db = { 0 }, wal = { 0 }, journal = { 0 };
     memset(verdict, 0, sizeof *verdict);
-    bool fine = map_file(path, &db, err) && map_sibling(path, "-wal", &wal, err) &&
-                map_sibling(path, "-journal", &journal, err) && open_all(&s, db, wal, journal, err);
+    bool fine = open_all(&s, files->database, files->wal, files->journal, err);
     if (fine) {
         fine = search(&s, err);
         fill_verdict(&s);
@@ -648,8 +646,19 @@ bool rv_sq_scan(struct rv_ctx *ctx, const char *path, const struct rv_sq_scan_op
     rv_sq_images_clear(&s.wal);
     rv_sq_images_clear(&s.journal);
     rv_sq_db_clear(&s.db);
-    unmap(db);
-    unmap(wal);
-    unmap(journal);
+    return fine;
+}
+
+bool rv_sq_scan(struct rv_ctx *ctx, const char *path, const struct rv_sq_scan_options *options, rv_sq_found_fn *found,
+                void *context, struct rv_sq_verdict *verdict, struct rv_error *err)
+{
+    struct rv_sq_files files = { 0 };
+    memset(verdict, 0, sizeof *verdict);
+    bool fine = map_file(path, &files.database, err) && map_sibling(path, "-wal", &files.wal, err) &&
+                map_sibling(path, "-journal", &files.journal, err) &&
+                rv_sq_scan_bytes(ctx, &files, options, found, context, verdict, err);
+    unmap(files.database);
+    unmap(files.wal);
+    unmap(files.journal);
     return fine;
 }

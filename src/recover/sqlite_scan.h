@@ -41,6 +41,13 @@ struct rv_sq_scan_options {
 bool rv_sq_scan(struct rv_ctx *ctx, const char *path, const struct rv_sq_scan_options *options, rv_sq_found_fn *found,
                 void *context, struct rv_sq_verdict *verdict, struct rv_error *err);
 
+/** The same on bytes in memory; wal and journal may be empty. The bytes stay as they are. */
+struct rv_sq_files {
+    struct rv_span database, wal, journal;
+};
+bool rv_sq_scan_bytes(struct rv_ctx *ctx, const struct rv_sq_files *files, const struct rv_sq_scan_options *options,
+                      rv_sq_found_fn *found, void *context, struct rv_sq_verdict *verdict, struct rv_error *err);
+
 /** One JSON object (no line end): table, rowid, values, source, status, confidence, page, offset. */
 bool rv_sq_found_json(const struct rv_sq_found *found, enum rv_sq_encoding encoding, struct rv_buf *out,
                       struct rv_error *err);

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows come back out of databases that the SQLite library wrote: the library is the oracle for what was there. */
+#include "support/test.h"
+
+#include "base/file.h"
+#include "base/text.h"
+#include "crypto/digest.h"
+#include "recover/sqlite_scan.h"
+
+#include <sqlite3.h>
+
+enum { NAME = 64, ROWS = 400 };
+
+struct seen {
+    int64_t rowid;
+    bool rowid_known;
+    char key[NAME]; /* the distinctive text column */
+    char table[NAME];
+    enum rv_sq_status status;
+};
+
+struct result {
+    struct seen rows[4096];
+    unsigned count;
+    struct rv_sq_verdict verdict;
+};
+
+static bool keep(void *context, const struct rv_sq_found *found, struct rv_error *err)
+{
+    struct result *r = context;
+    assert_true(r->count < RV_COUNT(r->rows));
+    struct seen *s = &r->rows[r->count++];
+    struct rv_buf text = RV_BUF(4096);
+    memset(s, 0, sizeof *s);
+    s->rowid = found->row->rowid;
+    s->rowid_known = found->row->rowid_known;
+    s->status = found->status;
+    snprintf(s->table, NAME, "%s", found->row->table->name != NULL ? found->row->table->name : "?");
+    for (unsigned i = 0; i < found->row->count && s->key[0] == '\0'; i++) {
+        const struct rv_sq_value *v = &found->row->values[i];
+        if (v->kind != RV_SQ_TEXT || !rv_sq_text_to_utf8(v->bytes, found->encoding, &text, err))
+            continue;
+        if (text.len >= 4 && memcmp(text.data, "key-", 4) == 0)
+            snprintf(s->key, NAME, "%.*s", (int)text.len, (const char *)text.data);
+    }
+    rv_buf_clear(&text);
+    return true;
+}
+
+static char folder[] = "/tmp/rv-sqlite-XXXXXX";
+
+static void path_of(char *out, const char *leaf)
+{
+    snprintf(out, 512, "%s/%s", folder, leaf);
+}
+
+static void sql(sqlite3 *db, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    char *text = sqlite3_vmprintf(fmt, ap);
+    va_end(ap);
+    char *message = NULL;
+    if (sqlite3_exec(db, text, NULL, NULL, &message) != SQLITE_OK)
+        fail_msg("%s: %s", text, message);
+    sqlite3_free(text);
+}
+
+static sqlite3 *create(const char *leaf, const char *pragmas)
+{
+    char path[512];
+    sqlite3 *db = NULL;
+    path_of(path, leaf);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    sql(db, "PRAGMA secure_delete=0; %s", pragmas);
+    return db;
+}
+
+/* message(id, key, words, date, flag): like the tables that people lose things from. */
+static void fill(sqlite3 *db, unsigned rows)
+{
+    sql(db, "CREATE TABLE message (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE NOT NULL, words TEXT, date "
+            "INTEGER, "
+            "flag INTEGER DEFAULT 0)");
+    sql(db, "BEGIN");
+    for (unsigned i = 1; i <= rows; i++)
+        sql(db, "INSERT INTO message(key, words, date, flag) VALUES('key-%u', 'see you at the station %.*s', %lld, %u)",
+            i, (int)(i % 40), "tomorrow morning bring the tickets please and thanks",
+            600000000LL * 1000000000 + i * 1000000000LL, i % 2);
+    sql(db, "COMMIT");
+}
+
+static void scan(const char *leaf, bool all, struct result *out)
+{
+    char path[512];
+    struct rv_ctx ctx;
+    struct rv_error err = { 0 };
+    path_of(path, leaf);
+    memset(out, 0, sizeof *out);
+    assert_fine(rv_ctx_init(&ctx, &err));
+    struct rv_sq_scan_options options = { .live = all, .salvage = all };
+    assert_fine(rv_sq_scan(&ctx, path, &options, keep, out, &out->verdict, &err));
+    rv_ctx_clear(&ctx);
+}
+
+static bool found_key(const struct result *r, unsigned i)
+{
+    char key[NAME];
+    snprintf(key, sizeof key, "key-%u", i);
+    for (unsigned k = 0; k < r->count; k++)
+        if (strcmp(r->rows[k].key, key) == 0)
+            return true;
+    return false;
+}
+
+static void digest_of(const char *leaf, uint8_t out[RV_DIGEST_MAX])
+{
+    char path[512];
+    struct rv_error err = { 0 };
+    path_of(path, leaf);
+    RV_AUTO(rv_blob) bytes = rv_file_read(path, 64 << 20, &err);
+    assert_non_null(bytes);
+    assert_fine(rv_digest_once(RV_DIGEST_SHA256, rv_blob_span(bytes), out, &err));
+}
+
+static struct result result;
+
+static void every_deleted_row_comes_back_and_no_other(void **state)
+{
+    (void)state;
+    static const char *const forms[] = { "",
+                                         "PRAGMA page_size=1024",
+                                         "PRAGMA page_size=65536",
+                                         "PRAGMA encoding='UTF-16le'",
+                                         "PRAGMA encoding='UTF-16be'",
+                                         "PRAGMA auto_vacuum=1",
+                                         "PRAGMA auto_vacuum=2; PRAGMA page_size=8192" };
+    for (unsigned f = 0; f < RV_COUNT(forms); f++) {
+        char leaf[32];
+        snprintf(leaf, sizeof leaf, "deleted-%u.db", f);
+        sqlite3 *db = create(leaf, forms[f]);
+        fill(db, ROWS);
+        sql(db, "DELETE FROM message WHERE id %% 5 = 2");
+        sqlite3_close(db);
+        uint8_t before[RV_DIGEST_MAX], after[RV_DIGEST_MAX];
+        digest_of(leaf, before);
+        scan(leaf, false, &result);
+        digest_of(leaf, after);
+        assert_memory_equal(before, after, 32); /* the only copy is never written to */
+        unsigned hits = 0;
+        for (unsigned i = 1; i <= ROWS; i++) {
+            assert_true(i % 5 == 2 || !found_key(&result, i)); /* a live row is never sold as deleted */
+            hits += i % 5 == 2 && found_key(&result, i);
+        }
+        assert_int_equal(result.count, hits); /* nothing made up, nothing twice */
+        assert_true(hits >= ROWS / 5 * 97 / 100);
+        assert_false(result.verdict.damaged);
+    }
+}
+
+static void a_database_without_deletions_gives_nothing(void **state)
+{
+    (void)state;
+    sqlite3 *db = create("untouched.db", "");
+    fill(db, ROWS);
+    sqlite3_close(db);
+    scan("untouched.db", false, &result);
+    assert_int_equal(result.count, 0);
+}
+
+static void wiped_rows_are_told_as_wiped(void **state)
+{
+    (void)state;
+    sqlite3 *db = create("wiped.db", "");
+    sql(db, "PRAGMA secure_delete=1");
+    fill(db, ROWS);
+    sql(db, "DELETE FROM message WHERE id %% 5 = 2");
+    sqlite3_close(db);
+    scan("wiped.db", false, &result);
+    assert_int_equal(result.count, 0);
+    assert_true(result.verdict.freeblocks >= 20);
+    assert_int_equal(result.verdict.freeblocks_zeroed, result.verdict.freeblocks);
+    assert_int_equal(result.verdict.missing_rowids, ROWS / 5);
+}
+
+static void an_emptied_and_a_dropped_table_come_back(void **state)
+{
+    (void)state;
+    sqlite3 *db = create("emptied.db", "");
+    fill(db, ROWS);
+    sql(db, "DELETE FROM message");
+    sqlite3_close(db);
+    scan("emptied.db", false, &result);
+    assert_true(result.count >= ROWS * 97 / 100);
+
+    db = create("dropped.db", "");
+    fill(db, ROWS);
+    sql(db, "CREATE TABLE other(a INTEGER, b TEXT); INSERT INTO other VALUES(1, 'stays')");
+    sql(db, "DROP TABLE message");
+    sqlite3_close(db);
+    scan("dropped.db", false, &result);
+    assert_true(result.count >= ROWS * 97 / 100);
+    assert_string_equal(result.rows[0].table, "message"); /* its CREATE text was deleted, and found */
+}
+
+static void older_versions_stand_in_the_log(void **state)
+{
+    (void)state;
+    sqlite3 *db = create("log.db", "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0");
+    fill(db, 60);
+    sql(db, "PRAGMA wal_checkpoint(TRUNCATE)");
+    sql(db, "DELETE FROM message WHERE id BETWEEN 10 AND 19");
+    scan("log.db", false, &result); /* while the log is there: closing the last connection would fold it in */
+    assert_true(result.verdict.wal);
+    unsigned hits = 0;
+    for (unsigned i = 10; i <= 19; i++)
+        hits += found_key(&result, i);
+    sqlite3_close(db);
+    assert_int_equal(hits, 10);
+    assert_int_equal(result.count, 10);
+}
+
+static void keys_of_without_rowid_tables_come_back(void **state)
+{
+    (void)state;
+    sqlite3 *db = create("norowid.db", "");
+    sql(db, "CREATE TABLE files (id TEXT PRIMARY KEY, domain TEXT, size INTEGER, note TEXT) WITHOUT ROWID");
+    for (unsigned i = 0; i < 200; i++)
+        sql(db, "INSERT INTO files VALUES('key-%08u-0123456789abcdef0123456789abcdef', 'HomeDomain', %u, '%0*u')", i,
+            i * 977, 90 + (int)(i % 30), i);
+    for (unsigned i = 0; i < 200; i += 10)
+        sql(db, "DELETE FROM files WHERE id LIKE 'key-%08u-%%'", i);
+    sqlite3_close(db);
+    scan("norowid.db", false, &result);
+    assert_true(result.count >= 15 && result.count <= 20);
+    scan("norowid.db", true, &result);
+    unsigned live = 0;
+    for (unsigned i = 0; i < result.count; i++)
+        live += result.rows[i].status == RV_SQ_LIVE;
+    assert_int_equal(live, 180);
+}
+
+static void damage_takes_only_what_it_hits(void **state)
+{
+    (void)state;
+    sqlite3 *db = create("whole.db", "");
+    fill(db, ROWS);
+    sqlite3_close(db);
+    char from[512], to[512];
+    struct rv_error err = { 0 };
+    path_of(from, "whole.db");
+    path_of(to, "damaged.db");
+    RV_AUTO(rv_blob) bytes = rv_file_read(from, 64 << 20, &err);
+    assert_non_null(bytes);
+
+    memset(bytes->data, 0, 100); /* the header: SQLite says "file is not a database" */
+    assert_fine(rv_file_write_atomic(to, rv_blob_span(bytes), 0600, &err));
+    scan("damaged.db", true, &result);
+    assert_true(result.verdict.damaged);
+    for (unsigned i = 1; i <= ROWS; i++)
+        assert_true(found_key(&result, i));
+
+    memset(bytes->data, 0, 4096); /* the schema too */
+    assert_fine(rv_file_write_atomic(to, rv_blob_span(bytes), 0600, &err));
+    scan("damaged.db", true, &result);
+    for (unsigned i = 1; i <= ROWS; i++)
+        assert_true(found_key(&result, i));
+    assert_string_equal(result.rows[0].table, "?");
+}
+
+/* Interior pages that name themselves, cells that point outside, chains without an end. */
+static void loops_and_lies_end(void **state)
+{
+    (void)state;
+    sqlite3 *db = create("loops.db", "PRAGMA page_size=512");
+    fill(db, ROWS);
+    sql(db, "INSERT INTO message(key, words) VALUES('key-9999', '%0*d')", 3000, 7);
+    sql(db, "DELETE FROM message WHERE id < 200");
+    sqlite3_close(db);
+    char path[512];
+    struct rv_error err = { 0 };
+    path_of(path, "loops.db");
+    RV_AUTO(rv_blob) whole = rv_file_read(path, 64 << 20, &err);
+    assert_non_null(whole);
+    struct rv_ctx ctx;
+    assert_fine(rv_ctx_init(&ctx, &err));
+    uint32_t seed = 12345;
+    for (unsigned round = 0; round < 60; round++) {
+        RV_AUTO(rv_blob) copy = rv_blob_copy(rv_blob_span(whole), &err);
+        assert_non_null(copy);
+        for (unsigned hits = 0; hits < 40; hits++) {
+            seed = seed * 1664525 + 1013904223;
+            size_t at = seed % copy->len;
+            /* Page numbers, counts and pointers are what leads astray: hit page heads more often than bodies. */
+            if (hits % 2)
+                at = at / 512 * 512 + at % 16;
+            copy->data[at] = (uint8_t)(seed >> 24);
+        }
+        struct rv_sq_files files = { .database = rv_blob_span(copy) };
+        struct rv_sq_scan_options options = { .live = true, .salvage = true };
+        struct rv_sq_verdict verdict;
+        memset(&result, 0, sizeof result);
+        rv_sq_scan_bytes(&ctx, &files, &options, keep, &result, &verdict, &err);
+    }
+    rv_ctx_clear(&ctx);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) == NULL;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char command[600];
+    static const char *const leaves[] = { "untouched.db", "wiped.db",   "emptied.db", "dropped.db",
+                                          "log.db",       "log.db-wal", "log.db-shm", "norowid.db",
+                                          "whole.db",     "damaged.db", "loops.db" };
+    for (unsigned i = 0; i < RV_COUNT(leaves); i++) {
+        path_of(command, leaves[i]);
+        unlink(command);
+    }
+    for (unsigned i = 0; i < 7; i++) {
+        char leaf[32];
+        snprintf(leaf, sizeof leaf, "deleted-%u.db", i);
+        path_of(command, leaf);
+        unlink(command);
+    }
+    return rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_deleted_row_comes_back_and_no_other),
+        cmocka_unit_test(a_database_without_deletions_gives_nothing),
+        cmocka_unit_test(wiped_rows_are_told_as_wiped),
+        cmocka_unit_test(an_emptied_and_a_dropped_table_come_back),
+        cmocka_unit_test(older_versions_stand_in_the_log),
+        cmocka_unit_test(keys_of_without_rowid_tables_come_back),
+        cmocka_unit_test(damage_takes_only_what_it_hits),
+        cmocka_unit_test(loops_and_lies_end),
+    };
+    return cmocka_run_group_tests_name("recover/sqlite_scan", tests, make_folder, remove_folder);
+}

@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the small seed files of fuzz/corpus/sqlite_* (invented content): whole, cut, lying length."""
+import os
+import sqlite3
+import sys
+import tempfile
+
+root = sys.argv[1]
+work = tempfile.mkdtemp()
+
+
+def build(name, pragmas, journal="DELETE"):
+    path = os.path.join(work, name)
+    con = sqlite3.connect(path, isolation_level=None)
+    con.execute("PRAGMA secure_delete=0")
+    for p in pragmas:
+        con.execute("PRAGMA " + p)
+    con.execute("PRAGMA journal_mode=" + journal)
+    con.execute("CREATE TABLE m(id INTEGER PRIMARY KEY, key TEXT UNIQUE, words TEXT, n REAL, b BLOB)")
+    con.execute("CREATE TABLE kv(k TEXT PRIMARY KEY, v INTEGER) WITHOUT ROWID")
+    for i in range(24):
+        con.execute("INSERT INTO m VALUES(?,?,?,?,?)", (i, f"key-{i}", "words " * (i % 9), i / 7, bytes([i]) * (i * 5)))
+        con.execute("INSERT INTO kv VALUES(?,?)", (f"k{i}", i * 1000))
+    con.execute("DELETE FROM m WHERE id % 4 = 1")
+    return path, con
+
+
+def put(target, name, data):
+    folder = os.path.join(root, target)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, name), "wb") as out:
+        out.write(data)
+
+
+for name, pragmas in (("plain", ["page_size=512"]), ("utf16", ["page_size=512", "encoding='UTF-16be'"]),
+                      ("vacuum", ["page_size=1024", "auto_vacuum=2"])):
+    path, con = build(name, pragmas)
+    con.close()
+    data = bytearray(open(path, "rb").read())
+    put("sqlite_db", name, data)
+    put("sqlite_db", name + "-cut", data[:len(data) * 2 // 3])
+    data[16:18] = b"\x40\x00"  # a page size that lies
+    put("sqlite_db", name + "-lying", data)
+
+path, con = build("wal", ["page_size=512"], "WAL")
+data = bytearray(open(path + "-wal", "rb").read())[:32 + 536 * 8]
+con.close()
+put("sqlite_wal", "whole", data)
+put("sqlite_wal", "cut", data[:700])
+data[8:12] = b"\0\0\x80\0"
+put("sqlite_wal", "lying", data)
+
+path, con = build("journal", ["page_size=1024"], "PERSIST")
+con.execute("DELETE FROM m WHERE id > 10")
+con.close()
+data = bytearray(open(path + "-journal", "rb").read())[:512 + 1032 * 3]
+put("sqlite_journal", "zeroed", data)
+put("sqlite_journal", "cut", data[:1800])
+data[0:28] = bytes.fromhex("d9d505f920a163d7ffffffff000000010000000500000200") + (1024).to_bytes(4, "big")
+put("sqlite_journal", "whole", data)
+
+for name, text in (("whole", "CREATE TABLE \"a b\"('id' INTEGER PRIMARY KEY AUTOINCREMENT, [x y] TEXT NOT NULL DEFAULT (1+2),"
+                             " z DECIMAL(10,2), PRIMARY KEY(id), UNIQUE(x)) "),
+                   ("norowid", "CREATE TABLE t(a TEXT, b INT, c AS (a||b) STORED, PRIMARY KEY(b, a)) WITHOUT ROWID"),
+                   ("cut", "CREATE TABLE t(a TEXT, b INT, c"), ("lying", "CREATE TABLE t((((((a, 'b\"")):
+    put("sqlite_schema", name, text.encode())
