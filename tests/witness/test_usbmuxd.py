@@ -8,9 +8,9 @@ never comes to look at SIGTERM."""
 import os
 import subprocess
 import sys
-import time
 
-from phone import Phone, Tap, folder_for_test, need, run, skip_all, stage
+from daemon import Daemon, empty_places, namespace
+from phone import Phone, Tap, folder_for_test, need, run, stage
 
 SECONDS = 150
 
@@ -18,9 +18,7 @@ SECONDS = 150
 def outside(sim, host):
     need("usbmuxd", "unshare", "ideviceinfo", "idevicepair", "idevicename", "idevicediagnostics",
          "ideviceenterrecovery", "idevice_id")
-    space = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
-    if run(*space, "mount", "-t", "tmpfs", "none", "/run").status != 0:
-        skip_all("no mount namespace can be made here")
+    space = namespace()
     folder = folder_for_test()
     stage(sim, folder)
     words = [host, "--state", os.path.join(folder, "scene/phone"), "--control", os.path.join(folder, "ctl"),
@@ -29,35 +27,8 @@ def outside(sim, host):
     return subprocess.run(words, stdin=subprocess.DEVNULL, timeout=SECONDS + 20).returncode
 
 
-class Daemon:
-    def __init__(self, log):
-        self.log = log
-        # A sanitizer's options are for our own programs.
-        env = {k: v for k, v in os.environ.items() if k != "ASAN_OPTIONS"}
-        self.child = subprocess.Popen(["usbmuxd", "-f", "-v", "-U", "root"], stdin=subprocess.DEVNULL, env=env,
-                                      stdout=open(log, "w"), stderr=subprocess.STDOUT)
-
-    def said(self):
-        """Its log, without the coming and going of clients."""
-        with open(self.log, encoding="utf-8", errors="replace") as file:
-            return "".join(line for line in file if "] Client " not in line)
-
-    def await_listed(self, udid, listed, seconds=20):
-        """True when the daemon lists the device, or no longer does, in time."""
-        until = time.monotonic() + seconds
-        while (udid in run("idevice_id", "-l").text.split()) != listed:
-            if time.monotonic() > until:
-                return False
-            time.sleep(0.1)
-        return True
-
-
 def inside(sim, folder):
-    for place in ("/run", "/var/lib/lockdown"):
-        if place != "/run":
-            os.makedirs(place, exist_ok=True)
-        if run("mount", "-t", "tmpfs", "none", place).status != 0:
-            raise SystemExit("Bail out! cannot put an empty folder over " + place)
+    empty_places()
     tap = Tap()
     phone = Phone(sim, folder)
     daemon = Daemon(os.path.join(folder, "usbmuxd.log"))
