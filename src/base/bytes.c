@@ -120,7 +120,7 @@ void rv_buf_clear(struct rv_buf *buf)
 
 struct rv_span rv_read_span(struct rv_reader *r, uint64_t len)
 {
-    if (r->bad || len > r->in.len - r->at) {
+    if (r->bad || r->at > r->in.len || len > r->in.len - r->at) {
         r->bad = true;
         return (struct rv_span){ NULL, 0 };
     }

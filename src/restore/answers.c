@@ -7,6 +7,7 @@
 #include "restore/install.h"
 
 #include "base/text.h"
+#include "firmware/peripherals.h"
 #include "proto/asr.h"
 #include "proto/plist_frame.h"
 #include "transport/http.h"
@@ -395,7 +396,9 @@ static bool answer_system_image(struct rv_install *in, struct rv_request *reques
 
 static bool answer_updater(struct rv_install *in, struct rv_request *request, plist_t *reply, struct rv_error *err)
 {
-    plist_t response = rv_updater_response(in, request->arguments, err);
+    /* No lock: it only reads the archive, and the network must not hold up the other answers. */
+    plist_t response = rv_peripheral_answer(&in->calm, in->r->ipsw, in->r->identity, in->r->device.identity.ecid,
+                                            request->arguments, err);
     if (response == NULL)
         return false;
     *reply = plist_new_dict();

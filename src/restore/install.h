@@ -84,10 +84,6 @@ bool rv_install_answer(struct rv_install *in, struct rv_request *request, struct
 /** Ends the image thread and frees what it holds. */
 void rv_image_join(struct rv_install *in);
 
-/* updaters.c */
-/** TSS reply (with firmware where wanted) for FirmwareUpdaterData; caller frees. */
-plist_t rv_updater_response(struct rv_install *in, plist_t arguments, struct rv_error *err);
-
 /* options.c */
 /** RestoreOptions of StartRestore; caller frees. */
 plist_t rv_restore_start_options(struct rv_restore *r, struct rv_error *err);
