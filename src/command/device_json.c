@@ -65,3 +65,16 @@ void rv_command_now(json_t *result, const struct rv_device *device)
     json_object_set_new(result, "now", json_string(rv_mode_name(device->mode)));
     json_object_set_new(result, "device", rv_device_json(device));
 }
+
+bool rv_command_broken_off(struct rv_fleet *fleet, const struct rv_device *device, struct rv_error *err)
+{
+    struct rv_device there;
+    struct rv_error quiet = { 0 };
+    unsigned anywhere = ~RV_MODE_BIT(RV_MODE_NONE);
+    if (err->code != RV_E_TIMEOUT && err->code != RV_E_GONE)
+        return false;
+    if (err->code == RV_E_TIMEOUT && rv_fleet_await(fleet, device->identity.ecid, anywhere, NULL, 1, &there, &quiet))
+        return false; /* it is there, only not where it should be */
+    err->code = RV_E_UNFINISHED;
+    return rv_advise(err, RV_ADVICE_REPLUG);
+}

@@ -17,5 +17,7 @@ void rv_json_set_hex(json_t *object, const char *key, uint64_t value, int digits
 /** The device that -d names, or the only one; its JSON goes to result "device". */
 bool rv_command_pick(struct rv_fleet *fleet, const char *selector, json_t *result, struct rv_device *out,
                      struct rv_error *err);
-/** Sends the mode change through the events and into the result. */
+/** Where the device is at the end: "now" and "device". */
 void rv_command_now(json_t *result, const struct rv_device *device);
+/** A wait that ended with the device on no bus, after it had been told something: broken off (exit 7). False. */
+bool rv_command_broken_off(struct rv_fleet *fleet, const struct rv_device *device, struct rv_error *err);

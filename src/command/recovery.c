@@ -19,7 +19,8 @@ static bool enter(struct rv_fleet *fleet, const struct rv_device *device, struct
         return rv_while(err, "asking the device to enter Recovery mode");
     rv_tell_step(ctx, "await-recovery", "Waiting for Recovery mode");
     return rv_fleet_await(fleet, device->identity.ecid, RV_MODE_BIT(RV_MODE_RECOVERY), device, ENTER_TIMEOUT_MS, now,
-                          err);
+                          err) ||
+           rv_command_broken_off(fleet, device, err);
 }
 
 static bool check_can_enter(const struct rv_device *device, struct rv_error *err)
@@ -102,7 +103,7 @@ static bool await_start(struct rv_fleet *fleet, const struct rv_device *device, 
     unsigned modes = RV_MODE_BIT(RV_MODE_NORMAL) | RV_MODE_BIT(RV_MODE_RECOVERY);
     if (!rv_fleet_await(fleet, device->identity.ecid, modes, device, EXIT_TIMEOUT_MS, now, err)) {
         if (err->code != RV_E_TIMEOUT || !seen_on_usb(fleet, device, now))
-            return false;
+            return rv_command_broken_off(fleet, device, err);
         rv_tell_warning(rv_fleet_ctx(fleet), "The device has started, but it does not answer yet.");
     }
     if (now->mode == RV_MODE_NORMAL)

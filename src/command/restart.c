@@ -70,8 +70,10 @@ static bool run_restart(struct rv_run *run, struct rv_error *err)
         return rv_while(err, "restarting the device");
     rv_tell_step(run->ctx, "await-start", "Waiting for the device to start");
     unsigned modes = RV_MODE_BIT(RV_MODE_NORMAL) | RV_MODE_BIT(RV_MODE_RECOVERY);
-    if (!rv_fleet_await(fleet, device.identity.ecid, modes, &device, START_TIMEOUT_MS, &now, err))
+    if (!rv_fleet_await(fleet, device.identity.ecid, modes, &device, START_TIMEOUT_MS, &now, err)) {
+        rv_command_broken_off(fleet, &device, err);
         return rv_while(err, "restarting the device");
+    }
     rv_command_now(run->result, &now);
     if (now.mode == RV_MODE_RECOVERY && device.mode == RV_MODE_NORMAL) {
         rv_fail(err, RV_E_REFUSED, "the device restarted into Recovery mode: its system does not start");
