@@ -187,8 +187,11 @@ static struct connection *find_free(struct sim_mux_link *l)
 
 static void drop(struct connection *c)
 {
-    if (c->fd >= 0)
+    if (c->fd >= 0) {
+        /* The thread may be in poll() with it, which keeps the socket open past close(). */
+        shutdown(c->fd, SHUT_RDWR);
         close(c->fd);
+    }
     rv_buf_clear(&c->in);
     *c = (struct connection){ .fd = -1 };
 }
