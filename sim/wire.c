@@ -28,6 +28,11 @@ static bool await_fd(int fd, short what, int timeout_ms)
     }
 }
 
+bool sim_wire_waits(struct sim_wire *wire, int timeout_ms)
+{
+    return (wire->tls != NULL && SSL_pending(wire->tls) > 0) || await_fd(wire->fd, POLLIN, timeout_ms);
+}
+
 size_t sim_wire_read_some(struct sim_wire *wire, void *to, size_t room, int timeout_ms)
 {
     if (room == 0)

@@ -16,6 +16,8 @@ struct sim_wire {
 
 /** Exactly len bytes; false at end of stream, on an error, or when nothing came for timeout_ms (negative: for ever). */
 bool sim_wire_read(struct sim_wire *wire, void *to, size_t len, int timeout_ms);
+/** Whether there is something to read (or the end of it) within timeout_ms. */
+bool sim_wire_waits(struct sim_wire *wire, int timeout_ms);
 /** At least one byte; 0 at the end, on an error or after timeout_ms. */
 size_t sim_wire_read_some(struct sim_wire *wire, void *to, size_t room, int timeout_ms);
 bool sim_wire_write(struct sim_wire *wire, struct rv_span bytes);

@@ -499,6 +499,30 @@ static void newer_systems_speak_tls_on_services(void **state)
     end_service(&wire);
 }
 
+static void a_waiting_host_hears_that_it_may_pair(void **state)
+{
+    struct bench *b = *state;
+    sim_setting_put(b->device, "trust", "ask");
+    plist_t answer =
+        ask_take(b, with_text(request("StartService"), "Service", "com.apple.mobile.insecure_notification_proxy"));
+    uint64_t port = 0;
+    plist_get_uint_val(plist_dict_get_item(answer, "Port"), &port);
+    plist_free(answer);
+    struct sim_wire wire = { .fd = sim_device_connect(b->device, (uint16_t)port) };
+    plist_t dict = plist_new_dict();
+    plist_dict_set_item(dict, "Command", plist_new_string("ObserveNotification"));
+    plist_dict_set_item(dict, "Name", plist_new_string("com.apple.mobile.lockdown.request_pair"));
+    assert_true(sim_wire_plist_write(&wire, dict));
+    plist_free(dict);
+    assert_false(sim_wire_waits(&wire, 300)); /* not before the person has tapped */
+    sim_setting_put(b->device, "trust", "yes");
+    dict = sim_wire_plist_read(&wire, ANSWER_MAX, WAIT_MS);
+    assert_string_equal(sim_plist_text(dict, "Command"), "RelayNotification");
+    assert_string_equal(sim_plist_text(dict, "Name"), "com.apple.mobile.lockdown.request_pair");
+    plist_free(dict);
+    end_service(&wire);
+}
+
 static void services_it_does_not_have_are_named_so(void **state)
 {
     struct bench *b = *state;
@@ -637,6 +661,7 @@ int main(void)
         TEST(only_older_systems_enter_recovery_for_strangers),
         TEST(restarts_when_the_host_has_gone),
         TEST(newer_systems_speak_tls_on_services),
+        TEST(a_waiting_host_hears_that_it_may_pair),
         TEST(services_it_does_not_have_are_named_so),
         TEST(no_path_leaves_the_media_folder),
         TEST(lying_frames_end_the_connection),

@@ -22,7 +22,7 @@ def outside(sim, host):
     folder = folder_for_test()
     stage(sim, folder)
     words = [host, "--state", os.path.join(folder, "scene/phone"), "--control", os.path.join(folder, "ctl"),
-             "--time-scale", "0.02", "--set", "trust=ask", "--set", "trust_polls=3", "--timeout", str(SECONDS), "--",
+             "--time-scale", "0.02", "--set", "trust=ask", "--set", "trust_polls=0", "--timeout", str(SECONDS), "--",
              *space, sys.executable, os.path.abspath(__file__), "inside", sim, folder]
     return subprocess.run(words, stdin=subprocess.DEVNULL, timeout=SECONDS + 20).returncode
 
@@ -50,12 +50,17 @@ def testify(tap, phone, daemon):
 
     ran = run("ideviceinfo", "-s")
     tap.check("ideviceinfo -s reads through it", ran.status == 0 and "ProductType: iPhone10,6" in ran.text, ran)
-    ran = run("idevicepair", "pair")
-    while "accept the trust dialog" in ran.text and not phone.recorded("paired", ""):
-        ran = run("idevicepair", "pair")
-    tap.check("idevicepair pairs through it", ran.status == 0 and "SUCCESS: Paired" in ran.text, ran)
     ran = run("idevicepair", "validate")
-    tap.check("idevicepair validates", ran.status == 0 and "SUCCESS: Validated" in ran.text, ran)
+    tap.check("nobody is paired before the person answers", ran.status != 0 and not phone.recorded("paired", ""), ran)
+    phone.ask("trust", "yes")
+    tap.check("the daemon hears of the tap and pairs by itself", phone.await_record("paired", "trusts host", 40),
+              daemon.said())
+    ran = run("idevicepair", "validate")
+    tap.check("idevicepair validates the daemon's pairing", ran.status == 0 and "SUCCESS: Validated" in ran.text, ran)
+    ran = run("idevicepair", "unpair")
+    tap.check("idevicepair unpairs", ran.status == 0 and phone.recorded("unpaired", "no longer trusts"), ran)
+    ran = run("idevicepair", "pair")
+    tap.check("idevicepair pairs anew", ran.status == 0 and "SUCCESS: Paired" in ran.text, ran)
     ran = run("ideviceinfo")
     tap.check("ideviceinfo reads everything through TLS in the mux", ran.status == 0 and "SerialNumber: " in ran.text,
               ran)
