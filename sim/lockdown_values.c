@@ -32,6 +32,7 @@ struct row {
     const char *text;
     uint64_t number;
     value_fn *make;
+    bool by_key; /* told when asked by its name, not in the whole list */
 };
 
 /* ---- settings ---- */
@@ -261,6 +262,16 @@ static plist_t baseband_keys(struct phone *p)
     return dict;
 }
 
+static plist_t ap_nonce(struct phone *p)
+{
+    return plist_new_data((const char *)p->identity.ap_nonce, p->identity.ap_nonce_len);
+}
+
+static plist_t sep_nonce(struct phone *p)
+{
+    return plist_new_data((const char *)p->identity.sep_nonce, sizeof p->identity.sep_nonce);
+}
+
 static plist_t battery(struct phone *p)
 {
     uint64_t level = number(p, "battery", 80);
@@ -344,6 +355,7 @@ static plist_t disk_free(struct phone *p)
 static const struct row general[] = {
     { "ActivationState", .make = activation },
     { "ActivationStateAcknowledged", .flag = 'y' },
+    { "ApNonce", true, .make = ap_nonce, .by_key = true },
     { "BasebandCertId", true, .number = 2315222105 },
     { "BasebandChipID", .number = 7282913 },
     { "BasebandKeyHashInformation", true, .make = baseband_keys },
@@ -371,6 +383,7 @@ static const struct row general[] = {
     { "HardwarePlatform", .make = platform },
     { "HasSiDP", true, .flag = 'y' },
     { "HostAttached", .flag = 'y' },
+    { "Image4Supported", true, .flag = 'y', .by_key = true },
     { "InternationalMobileEquipmentIdentity", .make = imei },
     { "MLBSerialNumber", .text = "C0H741600P4HQMT1D" },
     { "ModelNumber", .text = "MQAF2" },
@@ -385,6 +398,7 @@ static const struct row general[] = {
     { "ProductionSOC", true, .flag = 'y' },
     { "ProtocolVersion", true, .text = "2" },
     { "RegionInfo", .text = "LL/A" },
+    { "SEPNonce", true, .make = sep_nonce, .by_key = true },
     { "SIMStatus", .text = "kCTSIMSupportSIMStatusNotInserted" },
     { "SIMTrayStatus", .text = "kCTSIMSupportSIMTrayInsertedNoSIM" },
     { "SerialNumber", .make = serial },
@@ -526,7 +540,8 @@ plist_t sim_values_domain(struct sim_device *device, const char *domain, bool tr
     struct phone phone = look(device);
     plist_t dict = plist_new_dict();
     for (const struct row *row = rows_of(domain); row != NULL && row->key != NULL; row++) {
-        plist_t value = trusted || row->open ? value_of(&phone, row) : NULL;
+        bool shown = !row->by_key && (trusted || row->open);
+        plist_t value = shown ? value_of(&phone, row) : NULL;
         if (value != NULL)
             plist_dict_set_item(dict, row->key, value);
     }
