@@ -536,12 +536,12 @@ static void services_it_does_not_have_are_named_so(void **state)
 }
 
 /* Sends one AFC request; the first eight bytes of the body of the answer, UINT64_MAX when it has none. */
-static uint64_t afc(struct sim_wire *wire, uint64_t operation, struct rv_span body, uint64_t *kind)
+static uint64_t afc_bulk(struct sim_wire *wire, uint64_t operation, struct rv_span body, size_t bulk, uint64_t *kind)
 {
     uint8_t head[40];
     memcpy(head, "CFA6LPAA", 8);
     rv_put_u64le(head + 8, 40 + body.len);
-    rv_put_u64le(head + 16, 40 + body.len);
+    rv_put_u64le(head + 16, 40 + body.len - bulk);
     rv_put_u64le(head + 24, 5);
     rv_put_u64le(head + 32, operation);
     assert_true(sim_wire_write(wire, rv_span(head, 40)));
@@ -560,7 +560,51 @@ static uint64_t afc(struct sim_wire *wire, uint64_t operation, struct rv_span bo
     return r.bad ? UINT64_MAX : first;
 }
 
+static uint64_t afc(struct sim_wire *wire, uint64_t operation, struct rv_span body, uint64_t *kind)
+{
+    return afc_bulk(wire, operation, body, 0, kind);
+}
+
 #define PATH(text) rv_span(text, sizeof(text))
+
+static uint64_t afc_open(struct sim_wire *wire, uint8_t mode, const char *path)
+{
+    uint8_t body[64] = { mode };
+    uint64_t kind = 0;
+    memcpy(body + 8, path, strlen(path) + 1);
+    uint64_t handle = afc(wire, 0x0d, rv_span(body, 8 + strlen(path) + 1), &kind);
+    assert_int_equal(kind, 0x0e);
+    return handle;
+}
+
+static void files_are_written_read_and_removed(void **state)
+{
+    struct bench *b = *state;
+    open_session(b);
+    struct sim_wire wire = start_service(b, "com.apple.afc", false);
+    uint64_t kind = 0;
+    uint8_t body[16] = { 0 };
+    assert_int_equal(afc(&wire, 0x09, PATH("Books/New"), &kind), 0);
+    rv_put_u64le(body, afc_open(&wire, 3, "Books/New/note.txt"));
+    memcpy(body + 8, "12345678", 8);
+    assert_int_equal(afc_bulk(&wire, 0x10, rv_span(body, 16), 8, &kind), 0);
+    assert_int_equal(afc(&wire, 0x14, rv_span(body, 8), &kind), 0);
+    assert_int_equal(afc(&wire, 0x14, rv_span(body, 8), &kind), 7); /* closed already */
+    assert_int_equal(afc(&wire, 0x18, rv_span("Books/New/note.txt\0Books/b.txt", 31), &kind), 0);
+
+    rv_put_u64le(body, afc_open(&wire, 1, "Books/b.txt"));
+    rv_put_u64le(body + 8, 100);
+    uint64_t text = afc(&wire, 0x0f, rv_span(body, 16), &kind);
+    assert_int_equal(kind, 2);
+    assert_memory_equal(&text, "12345678", 8);
+    assert_int_equal(afc(&wire, 0x0f, rv_span(body, 16), &kind), UINT64_MAX); /* the end: data without a byte */
+    assert_int_equal(kind, 2);
+    assert_int_not_equal(afc(&wire, 0x08, PATH("Books"), &kind), 0); /* not empty */
+    assert_int_equal(afc(&wire, 0x22, PATH("Books"), &kind), 0);
+    assert_int_equal(afc(&wire, 0x0a, PATH("Books"), &kind), 8);
+    assert_int_equal(afc(&wire, 0x08, PATH("/"), &kind), 10);
+    end_service(&wire);
+}
 
 static void no_path_leaves_the_media_folder(void **state)
 {
@@ -663,6 +707,7 @@ int main(void)
         TEST(newer_systems_speak_tls_on_services),
         TEST(a_waiting_host_hears_that_it_may_pair),
         TEST(services_it_does_not_have_are_named_so),
+        TEST(files_are_written_read_and_removed),
         TEST(no_path_leaves_the_media_folder),
         TEST(lying_frames_end_the_connection),
         TEST(every_cut_of_a_request_is_survived),
