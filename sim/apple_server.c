@@ -173,6 +173,15 @@ static void take_body(struct exchange *ex, const char *data, size_t len)
         ex->too_large = true;
 }
 
+/* A client that takes this server for its HTTP proxy names the whole address ("http://gs.apple.com/TSS/…"): that is
+ * how a program with fixed addresses is brought here. */
+static const char *path_of(const char *url)
+{
+    const char *host = rv_text_starts(url, "http://") ? url + strlen("http://") : NULL;
+    const char *path = host != NULL ? strchr(host, '/') : NULL;
+    return path != NULL ? path : url;
+}
+
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url, const char *method,
                                   const char *version, const char *data, size_t *len, void **own)
 {
@@ -192,6 +201,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         *len = 0;
         return MHD_YES;
     }
+    url = path_of(url);
     if (strcmp(url, "/TSS/controller") == 0) {
         const char *action = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "action");
         if (strcmp(method, "POST") != 0 || !action || strcmp(action, "2") != 0)

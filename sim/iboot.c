@@ -220,6 +220,13 @@ static void do_ticket(struct sim_device *device, const char *rest)
     sim_record(device, "refused", "ticket: this device's images carry their own");
 }
 
+/* Before 14 restored fetches the SEP itself (NORData): idevicerestore 1.0.0 never sends it here, and restores such
+ * phones; that 14 and later want it is told by its commit 7fd59d5 (iPhone 12, 14.3) [I: the border]. */
+static bool wants_rsep(const struct sim_device *device)
+{
+    return strtoul(device->iboot.boot.version, NULL, 10) >= 14;
+}
+
 static void do_bootx(struct sim_device *device, const char *rest)
 {
     static const char *const needed[] = { "rdsk", "rdtr", "rsep" };
@@ -229,7 +236,7 @@ static void do_bootx(struct sim_device *device, const char *rest)
         return;
     bool whole = device->iboot.ramdisk_known;
     for (size_t i = 0; i < RV_COUNT(needed); i++) {
-        if (!loaded(device, needed[i])) {
+        if (!loaded(device, needed[i]) && (strcmp(needed[i], "rsep") != 0 || wants_rsep(device))) {
             sim_record(device, "refused", "the kernel finds no %s and panics", needed[i]);
             whole = false;
         }

@@ -395,7 +395,8 @@ static bool zip_holds(zip_t *zip, const char *name)
     return zip_name_locate(zip, name, ZIP_FL_NOCASE) >= 0;
 }
 
-static bool check_baseband_zip(struct restored *r, struct rv_span bytes, struct rv_error *err)
+/* The first answer, to a request without a nonce, holds the first loader only; the ticket comes with the second. */
+static bool check_baseband_zip(struct restored *r, struct rv_span bytes, bool with_ticket, struct rv_error *err)
 {
     zip_error_t zip_err;
     zip_error_init(&zip_err);
@@ -412,7 +413,7 @@ static bool check_baseband_zip(struct restored *r, struct rv_span bytes, struct 
     sim_record(r->device, "baseband", "%" PRId64 " members, ticket %s", zip_get_num_entries(zip, 0),
                ticket ? "there" : "missing");
     zip_discard(zip);
-    if (!ticket)
+    if (!ticket && with_ticket)
         return rv_fail(err, RV_E_PROTOCOL, "no ticket in BasebandData");
     return loader || rv_fail(err, RV_E_PROTOCOL, "no first loader in BasebandData");
 }
@@ -434,7 +435,7 @@ bool restored_baseband(struct restored *r, const struct restored_step *step, str
         plist_t answer = restored_fetch(r, step->what, baseband_arguments(r, round > 0), err);
         if (answer == NULL)
             return false;
-        bool good = check_baseband_zip(r, sim_plist_data(answer, "BasebandData"), err);
+        bool good = check_baseband_zip(r, sim_plist_data(answer, "BasebandData"), round > 0, err);
         plist_free(answer);
         struct rv_error ignored = { 0 };
         if (!good)
