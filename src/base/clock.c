@@ -5,7 +5,7 @@
 #include <poll.h>
 #include <time.h>
 
-enum { DEADLINE_MIN_MS = 1000 };
+enum { DEADLINE_MIN_MS = 3000 };
 
 static uint64_t system_now(struct rv_clock *clock)
 {
@@ -71,7 +71,7 @@ bool rv_clock_pause(struct rv_clock *clock, uint64_t ms, const char *why, struct
 
 struct rv_deadline rv_deadline_in(struct rv_clock *clock, uint64_t ms)
 {
-    /* A scale makes a device faster, not this computer: no deadline shrinks below a second for that. */
+    /* A scale makes a device faster, not this computer: no deadline shrinks below three seconds for that. */
     uint64_t wait = scaled(clock, ms);
     if (wait < DEADLINE_MIN_MS)
         wait = ms < DEADLINE_MIN_MS ? ms : DEADLINE_MIN_MS;

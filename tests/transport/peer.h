@@ -24,7 +24,7 @@ struct peer {
     void *own;
 };
 
-/** A context on the system's clock; `scale` keeps timeouts short (not below a second). */
+/** A context on the system's clock; `scale` keeps timeouts short (not below three seconds). */
 void peer_ctx(struct rv_ctx *ctx);
 /** One connection: returns our end. */
 int peer_pair(struct peer *peer, peer_fn *run, void *own);

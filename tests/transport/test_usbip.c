@@ -233,7 +233,7 @@ static void stage_open(struct stage *stage, bool tcp)
     char path[300];
     memset(stage, 0, sizeof *stage);
     peer_ctx(&stage->ctx);
-    stage->ctx.clock.scale = 0.01; /* one second at the least */
+    stage->ctx.clock.scale = 0.01; /* three seconds at the least */
     stage->server.address = 5;
     snprintf(path, sizeof path, "%s/usbip", folder);
     peer_listen(&stage->peer, tcp ? NULL : path, serve, &stage->server);
