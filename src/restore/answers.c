@@ -391,6 +391,8 @@ static bool answer_system_image(struct rv_install *in, struct rv_request *reques
     if (pthread_create(&job->thread, NULL, serve_image, job) != 0)
         return rv_fail(err, RV_E_NOMEM, "no thread can be started for the system image");
     job->started = true;
+    /* Releases before 18 report nothing while they copy: this side knows how far it is. */
+    rv_tell_step(in->r->ctx, "restore-image", "Writing the system");
     return true;
 }
 

@@ -8,14 +8,18 @@
 
 #include <string.h>
 
+/* Tests of the tests: builds that break a rule on purpose and must turn the suite red. Never set in a real build. */
 #ifndef REVIVE_MUTANT_ERASE
-#define REVIVE_MUTANT_ERASE 0
+#define REVIVE_MUTANT_ERASE 0 /* takes the part that erases */
+#endif
+#ifndef REVIVE_MUTANT_TRUST
+#define REVIVE_MUTANT_TRUST 0 /* takes every ticket for good */
 #endif
 
 plist_t rv_guard_choose(const struct rv_ipsw *ipsw, const struct rv_target *target, enum rv_behavior behavior,
                         struct rv_error *err)
 {
-#if REVIVE_MUTANT_ERASE /* a test of the tests: a build that breaks the rule must turn the suite red */
+#if REVIVE_MUTANT_ERASE
     behavior = RV_BEHAVIOR_ERASE;
 #endif
     return rv_ipsw_choose(ipsw, target, behavior, err);
@@ -40,5 +44,21 @@ bool rv_guard_identity(plist_t identity, enum rv_behavior behavior, struct rv_er
     else
         return true;
     return rv_advise(err, RV_ADVICE_NO_UPDATE_IDENTITY);
+#endif
+}
+
+bool rv_guard_ticket(struct rv_ctx *ctx, const struct rv_ticket *ticket, plist_t identity,
+                     const struct rv_target *target, enum rv_trust *trust, struct rv_error *err)
+{
+#if REVIVE_MUTANT_TRUST
+    *trust = RV_TRUST_APPLE;
+    (void)ctx;
+    (void)ticket;
+    (void)identity;
+    (void)target;
+    (void)err;
+    return true;
+#else
+    return rv_ticket_verify(ctx, ticket, identity, target, trust, err);
 #endif
 }

@@ -69,8 +69,8 @@ struct rv_install {
     pthread_t async[RV_ASYNC_MAX];
     size_t async_count;
     /* what the device said last, for the watchdog and the words of a failure */
-    uint64_t heard_ms; /* clock time of the last sign of life */
-    uint32_t quiet_s;  /* silence that is allowed now */
+    uint64_t heard_ms;  /* clock time of the last sign of life */
+    uint32_t quiet_s;   /* silence that is allowed now */
     uint64_t operation; /* last one shown */
     char failed_step[80];
     bool noted;                 /* a first Ctrl-C was told */

@@ -70,6 +70,8 @@ bool rv_restore_sign(struct rv_restore *r, struct rv_error *err);
 plist_t rv_guard_choose(const struct rv_ipsw *ipsw, const struct rv_target *target, enum rv_behavior behavior,
                         struct rv_error *err);
 bool rv_guard_identity(plist_t identity, enum rv_behavior behavior, struct rv_error *err);
+bool rv_guard_ticket(struct rv_ctx *ctx, const struct rv_ticket *ticket, plist_t identity,
+                     const struct rv_target *target, enum rv_trust *trust, struct rv_error *err);
 
 /* steps */
 rv_step_fn rv_step_preflight, rv_step_sign_early, rv_step_enter_recovery, rv_step_sign, rv_step_send_ibss,
@@ -94,8 +96,8 @@ bool rv_journal_begin(struct rv_journal *journal, const struct rv_journal_start 
 bool rv_journal_step(struct rv_journal *journal, const char *step, struct rv_error *err);
 bool rv_journal_note(struct rv_journal *journal, const char *why, struct rv_error *err);
 bool rv_journal_end(struct rv_journal *journal, const char *state, const char *why, struct rv_error *err);
-/** Keeps the ticket beside the journal, for diagnosis. */
-bool rv_journal_ticket(struct rv_journal *journal, struct rv_span im4m, struct rv_error *err);
+/** Keeps the ticket beside the journal, for diagnosis, and whose it is. */
+bool rv_journal_ticket(struct rv_journal *journal, struct rv_span im4m, bool not_apple, struct rv_error *err);
 const struct rv_job *rv_journal_job(const struct rv_journal *journal);
 bool rv_journal_unfinished(const struct rv_journal *journal); /* an earlier run had begun and did not end */
 bool rv_journal_begun(const struct rv_journal *journal);      /* this run has written its record */

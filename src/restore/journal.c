@@ -47,6 +47,7 @@ static plist_t job_to_plist(const struct rv_job *job, enum rv_mode started_in)
     plist_dict_set_item(p, "FirmwareBytes", plist_new_uint(job->ipsw_size));
     plist_dict_set_item(p, "FirmwareModified", plist_new_uint((uint64_t)job->ipsw_mtime));
     put_text(p, "LastStep", job->last_step);
+    plist_dict_set_item(p, "NotApple", plist_new_bool(job->not_apple));
     put_text(p, "Started", job->started);
     put_text(p, "StartedIn", rv_mode_name(started_in));
     put_text(p, "State", job->state);
@@ -75,6 +76,7 @@ static bool job_from_plist(plist_t p, struct rv_job *job, struct rv_error *err)
     rv_plist_uint(p, "FirmwareModified", &modified);
     job->attempts = attempts > 1000000 ? 1000000 : (unsigned)attempts;
     job->ipsw_mtime = (int64_t)modified;
+    job->not_apple = rv_plist_bool(p, "NotApple", false);
     take_text(p, "Firmware", job->ipsw_path, sizeof job->ipsw_path);
     take_text(p, "LastStep", job->last_step, sizeof job->last_step);
     take_text(p, "Started", job->started, sizeof job->started);
@@ -153,8 +155,10 @@ bool rv_journal_begin(struct rv_journal *journal, const struct rv_journal_start 
     struct rv_job *job = &journal->job;
     bool goes_on = rv_journal_unfinished(journal) && job->behavior == start->behavior;
     unsigned attempts = goes_on ? job->attempts + 1 : 1;
+    bool not_apple = goes_on && job->not_apple;
     memset(job, 0, sizeof *job);
     job->attempts = attempts;
+    job->not_apple = not_apple;
     job->ecid = start->ecid;
     job->behavior = start->behavior;
     journal->started_in = start->started_in;
@@ -200,8 +204,9 @@ bool rv_journal_end(struct rv_journal *journal, const char *state, const char *w
     return write_job(journal, err);
 }
 
-bool rv_journal_ticket(struct rv_journal *journal, struct rv_span im4m, struct rv_error *err)
+bool rv_journal_ticket(struct rv_journal *journal, struct rv_span im4m, bool not_apple, struct rv_error *err)
 {
+    journal->job.not_apple = not_apple;
     return rv_file_write_atomic(journal->ticket_path, im4m, 0600, err) || rv_while(err, "keeping the signing ticket");
 }
 

@@ -61,8 +61,10 @@ static bool check_battery(struct rv_restore *r, struct rv_error *err)
         return true;
     struct rv_error unread = { 0 };
     RV_AUTO(rv_lockdown) link = rv_lockdown_open(r->ctx, &r->device.mux, &unread);
+    /* Only to a computer that it trusts; nobody is asked for trust just for this figure. */
+    bool trusted = link != NULL && rv_lockdown_session(link, &unread);
     RV_AUTO_PLIST value =
-        link == NULL ? NULL : rv_lockdown_get(link, "com.apple.mobile.battery", "BatteryCurrentCapacity", &unread);
+        !trusted ? NULL : rv_lockdown_get(link, "com.apple.mobile.battery", "BatteryCurrentCapacity", &unread);
     if (value == NULL || plist_get_node_type(value) != PLIST_UINT) {
         rv_tell_note(r->ctx, "Battery: the device does not tell without being trusted; charge it if in doubt.");
         return true;

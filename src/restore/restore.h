@@ -39,6 +39,7 @@ struct rv_job {
     char why[400];                 /* last words of a failed run */
     char started[32];              /* ISO 8601 */
     unsigned attempts;             /* runs so far */
+    bool not_apple;                /* its ticket was signed by the extra root */
 };
 bool rv_job_find(struct rv_ctx *ctx, uint64_t ecid, struct rv_job *out, struct rv_error *err);
 bool rv_job_list(struct rv_ctx *ctx, struct rv_job *out, size_t max, size_t *count, struct rv_error *err);

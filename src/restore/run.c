@@ -268,6 +268,7 @@ static bool run_job(struct rv_restore *r, struct rv_error *err)
             return false;
         if (only_to_finish(r)) {
             r->finished = true;
+            r->result->not_apple = rv_journal_job(r->journal)->not_apple;
             plan = rv_plan_finish();
         }
     }

@@ -73,9 +73,10 @@ static bool nonce_is_signed(const struct rv_restore *r)
 static bool verify_ticket(struct rv_restore *r, const struct rv_target *target, struct rv_error *err)
 {
     enum rv_trust trust;
-    if (!rv_ticket_verify(r->ctx, r->ticket, r->identity, target, &trust, err)) {
+    if (!rv_guard_ticket(r->ctx, r->ticket, r->identity, target, &trust, err)) {
         rv_while(err, "checking the signing ticket before anything is sent");
-        return rv_advise(err, RV_ADVICE_BAD_TICKET);
+        err->advice = r->options->ticket_path != NULL ? RV_ADVICE_BAD_TICKET : RV_ADVICE_STRANGER_TICKET;
+        return false;
     }
     r->result->not_apple = trust == RV_TRUST_EXTRA;
     if (r->result->not_apple)
@@ -99,7 +100,7 @@ bool rv_restore_sign(struct rv_restore *r, struct rv_error *err)
     memcpy(r->signed_nonce, r->device.identity.ap_nonce, r->signed_nonce_len);
     struct rv_error unwritten = { 0 };
     if (r->journal != NULL && rv_journal_begun(r->journal) &&
-        !rv_journal_ticket(r->journal, rv_ticket_im4m(r->ticket), &unwritten))
+        !rv_journal_ticket(r->journal, rv_ticket_im4m(r->ticket), r->result->not_apple, &unwritten))
         rv_tell_warning(r->ctx, "The signing ticket could not be kept: %s", unwritten.text[0]);
     return true;
 }
@@ -173,7 +174,7 @@ static bool send_ibec_to_recovery(struct rv_restore *r, struct rv_error *err)
     return true;
 }
 
-bool rv_step_send_ibec(struct rv_restore *r, struct rv_error *err)
+static bool start_ibec(struct rv_restore *r, struct rv_error *err)
 {
     bool dfu = r->device.mode == RV_MODE_DFU;
     if (!rv_guard_identity(r->identity, r->options->behavior, err))
@@ -188,7 +189,26 @@ bool rv_step_send_ibec(struct rv_restore *r, struct rv_error *err)
         return rv_while(err, "waiting for the device to start the new start-up software (iBEC)");
     }
     r->touched = true;
-    return sign_again_if_needed(r, err);
+    return true;
+}
+
+/*
+ * All images of one boot carry the ticket that iBEC was started with (restored compares it, docs/restore.md 2.5,
+ * 0x060B). A device that draws a new nonce while iBEC starts therefore gets iBEC once more, with the new ticket.
+ */
+bool rv_step_send_ibec(struct rv_restore *r, struct rv_error *err)
+{
+    enum { STARTS_MAX = 3 };
+    for (unsigned i = 0; i < STARTS_MAX; i++) {
+        if (!start_ibec(r, err) || !refresh_nonce(r, err))
+            return false;
+        if (nonce_is_signed(r))
+            return true;
+        if (!sign_again_if_needed(r, err))
+            return false;
+    }
+    rv_fail(err, RV_E_REFUSED, "the device drew a new one-time number at each of %d starts", STARTS_MAX);
+    return rv_advise(err, RV_ADVICE_NONCE_CHANGED);
 }
 
 /* ---- in iBEC ---- */

@@ -309,6 +309,7 @@ static bool loop(struct rv_install *in, struct rv_error *err)
     alive(in, QUIET_FIRST_S);
     while (!ended) {
         bool sending = in->image.started && !in->image.ended;
+        tell_noted(in);
         RV_AUTO_PLIST message = rv_restored_receive(in->control, TICK_MS, err);
         if (message == NULL && err->code != RV_E_TIMEOUT)
             return false;
@@ -319,7 +320,6 @@ static bool loop(struct rv_install *in, struct rv_error *err)
             continue;
         }
         memset(err, 0, sizeof *err); /* a quiet moment is no error */
-        tell_noted(in);
         if (sending)
             alive(in, 0);
         show_image(in);

@@ -5,6 +5,7 @@
 The device is revive-sim's; what revive says is compared with what the device itself wrote down.
 """
 import argparse
+import fcntl
 import json
 import pathlib
 import plistlib
@@ -21,7 +22,7 @@ from stage import Stage, StageError  # noqa: E402
 from update_check import (Before, Wrong, check_failure, check_untouched, check_update_run,  # noqa: E402
                           check_updated, claim, last_line)
 
-RUN_SECONDS = 150
+RUN_SECONDS = 120
 TOUCHING = ("accepted", "refused", "dfu", "ramdisk", "restored", "wipe")
 SPEED = {"time_scale": "0.02", "system_bytes": 4 << 20, "data_bytes": 1 << 20}
 
@@ -31,6 +32,24 @@ class Scene(Stage):
 
     def __init__(self, build, **more):
         super().__init__(build, **{**SPEED, **more})
+
+    def __enter__(self):
+        """Keys and firmware take seconds to make: made once for a build of revive-sim, copied for each scene."""
+        made = (self.build / "revive-sim").stat().st_mtime_ns
+        cache = self.build / "e2e-scenes"
+        cache.mkdir(exist_ok=True)
+        whole = cache / f"{self.scenario}-{made}"
+        with open(cache / "lock", "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not whole.exists():
+                for old in cache.glob(f"{self.scenario}-*"):
+                    shutil.rmtree(old, ignore_errors=True)
+                part = cache / f"part-{self.scenario}"
+                shutil.rmtree(part, ignore_errors=True)
+                self.sim("stage", "--dir", part, "--scenario", self.scenario, *self.sizes)
+                part.rename(whole)
+        shutil.copytree(whole, self.scene)
+        return self
 
     def stuck(self, *run_options):
         self.start(*run_options)
@@ -72,13 +91,15 @@ class Running:
                 return True
         return False
 
-    def until_percent(self, percent):
-        for line in self.child.stdout:
-            self.lines.append(line)
-            event = json.loads(line)
-            if event.get("event") == "progress" and event.get("percent", 0) >= percent:
-                return True
-        return False
+    def held_at(self, name):
+        """As until_step, and the program is held there while hands and cables do their work."""
+        if not self.until_step(name):
+            return False
+        self.child.send_signal(signal.SIGSTOP)
+        return True
+
+    def let_go(self):
+        self.child.send_signal(signal.SIGCONT)
 
     def end(self):
         out, self.err = self.child.communicate(timeout=RUN_SECONDS)
@@ -167,7 +188,8 @@ def stranger_signature(build):
     """Signed by a root that is neither Apple's nor the one of the settings."""
     with Scene(build) as s:
         before = s.stuck()
-        refused_before(s, before, s.update(env=s.environment(REVIVE_TRUST_ROOT=None)), 4, advice="bad-ticket")
+        refused_before(s, before, s.update(env=s.environment(REVIVE_TRUST_ROOT=None)), 5, error="CORRUPT",
+                       advice="stranger-ticket")
 
 
 def rewrite(source, target, change):
@@ -280,7 +302,7 @@ def ticket_of_another_nonce(build):
         s.control("mode", "recovery")
         s.await_mode("recovery")
         again, mark = Before(s), len(s.touched())
-        check_failure(s.update("--ticket", ticket), 4, advice="bad-ticket")
+        check_failure(s.update("--ticket", ticket), 5, advice="bad-ticket")
         cut = s.root / "cut.im4m"
         cut.write_bytes(pathlib.Path(ticket).read_bytes()[:500])
         check_failure(s.update("--ticket", cut), 5)
@@ -295,7 +317,7 @@ def full_disk(build):
     with Scene(build) as s:
         before = s.stuck()
         refused_before(s, before, s.update(preexec_fn=no_room), 1, error="NO_SPACE", advice="disk-full")
-        left = [p for p in (s.root / "state").rglob("*") if p.is_file() and p.suffix != ".lock"]
+        left = [p for p in (s.root / "state").rglob("*") if p.is_file() and p.suffix not in (".lock", ".log")]
         claim(not left, f"half files were left: {left}")
         check_update_run(s, s.update(), before)
 
@@ -327,11 +349,14 @@ def no_device(build):
 
 def battery_low(build):
     with Scene(build, scenario="fresh") as s:
-        s.start("--mode", "normal", "--set", "battery=7", "--set", "trust=yes")
+        s.start("--mode", "normal", "--set", "trust=yes")
         s.await_mode("normal", 60)
+        done = s.revive("restart") # this computer is trusted from here on
+        claim(done.code == 0, f"restart: exit {done.code}: {done.err}")
+        s.await_mode("normal", 60)
+        s.control("battery", "7")
         before = Before(s)
-        refused_before_normal = s.update()
-        check_failure(refused_before_normal, 4, advice="battery-low")
+        check_failure(s.update(), 4, advice="battery-low")
         check_untouched(s, before, "normal")
 
 
@@ -349,14 +374,20 @@ def unplugged_at(build, step, codes=(7,)):
     with Scene(build) as s:
         before = s.stuck()
         run = s.begin("update", "--ipsw", s.new_ipsw)
-        claim(run.until_step(step), f"the step {step} never began: {run.end().out[-800:]}")
+        claim(run.held_at(step), f"the step {step} never began")
         s.control("unplug")
+        run.let_go()
         run.end()
         claim(run.code in codes, f"exit {run.code}, not {codes}: {run.out[-1200:]}")
         check_failure(run, run.code)
         claim(s.hash_of("data") == before.data, "the user partition was changed by pulling the cable")
         s.control("plug")
-        resumed(s, before)
+        if run.code == 7:
+            resumed(s, before)
+        else: # nothing had been begun: there is no job to go on with
+            check_failure(s.revive("resume", "--json"), 1, advice="no-job")
+            s.await_mode("recovery", 60)
+            check_update_run(s, s.update(), before)
 
 
 def unplugged_early(build):
@@ -448,7 +479,7 @@ def job_is_locked(build):
 def device_fails(build):
     """A failure on the device: its number, its words, and a second run that helps."""
     with Scene(build) as s:
-        before = s.stuck("--set", "fault.restored.status=14 x1")
+        before = s.stuck("--set", "fault.restored.status=asr_and_invert_image:14 x1")
         check_failure(s.update(), 7, error="UNFINISHED", itunes=14)
         claim(s.hash_of("data") == before.data, "the user partition was changed")
         resumed(s, before)
@@ -462,10 +493,11 @@ def image_refused_by_the_device(build):
 
 
 def image_connection_lost(build):
-    for fault in ("asr.close=yes x1", "asr.vanish=yes x1"):
+    for fault in ("asr.close=2 x1", "asr.vanish=2 x1"):
         with Scene(build) as s:
             before = s.stuck("--set", f"fault.{fault}")
             check_failure(s.update(), 7)
+            s.control("plug")
             resumed(s, before)
 
 
@@ -474,8 +506,8 @@ def odd_but_right(build):
     Initiate, questions and messages that nobody knows, a new nonce after iBEC."""
     with Scene(build) as s:
         before = s.stuck("--set", "fault.asr.split=yes", "--set", "fault.asr.refuse=yes x1", "--set",
-                         "fault.asr.second_initiate=yes", "--set", "fault.restored.unknown_request=yes x1", "--set",
-                         "fault.restored.unknown_message=yes x1")
+                         "fault.asr.second_initiate=yes", "--set", "fault.restored.unknown_request=wait_for_storage x1", "--set",
+                         "fault.restored.unknown_message=update_iBoot x1")
         check_update_run(s, s.update(), before)
         struck = {r["text"].split("=")[0] for r in s.record() if r["what"] == "fault"}
         claim({"asr.split", "restored.unknown_request", "restored.unknown_message"} <= struck,
@@ -492,9 +524,46 @@ def nonce_changes_after_ibec(build):
 
 def silent_device(build):
     with Scene(build) as s:
-        before = s.stuck("--set", "fault.restored.stall=yes x1")
+        before = s.stuck("--set", "fault.restored.stall=wait_for_storage x1")
         check_failure(s.update(env=s.environment(REVIVE_DEADLINE_SCALE="0.01")), 7)
         claim(s.hash_of("data") == before.data, "the user partition was changed")
+
+
+# ---- tests of the tests: each break must be seen ----
+
+def must_be_red(words, check):
+    try:
+        check()
+    except Wrong as seen:
+        print(f"  red, as it must be ({words}): {str(seen)[:120]}")
+        return
+    raise Wrong(f"{words}: the check did not notice")
+
+
+def red_when_the_wrong_part_is_chosen(build):
+    with Scene(build) as s:
+        before = s.stuck()
+        done = s.update(exe=s.build / "tests/restore/revive-mutant-erase")
+        must_be_red("an Erase part was chosen for an Update", lambda: check_update_run(s, done, before))
+        must_be_red("and by the device's storage alone", lambda: check_updated(s, before))
+        claim(s.hash_of("data") != before.data, "the broken build did not even erase: it tests nothing")
+
+
+def red_when_restored_writes_nothing(build):
+    with Scene(build) as s:
+        before = s.stuck("--set", "skip_write=yes")
+        done = s.update()
+        must_be_red("restored skipped writing", lambda: check_update_run(s, done, before))
+        must_be_red("and by the device's storage alone", lambda: check_updated(s, before))
+
+
+def red_when_tickets_are_not_checked(build):
+    with Scene(build) as s:
+        before = s.stuck()
+        done = s.update(exe=s.build / "tests/restore/revive-mutant-trust",
+                        env=s.environment(REVIVE_TRUST_ROOT=None))
+        must_be_red("a stranger's ticket was sent", lambda: refused_before(s, before, done, 5))
+        claim(s.touched(), "the broken build sent nothing: it tests nothing")
 
 
 SCENARIOS = (
@@ -504,6 +573,7 @@ SCENARIOS = (
     unplugged_early, unplugged_in_recovery, unplugged_in_restore, unplugged_late, killed_and_resumed,
     killed_after_the_end, ctrl_c_before_the_ramdisk, ctrl_c_while_installing, job_is_locked, device_fails,
     image_refused_by_the_device, image_connection_lost, odd_but_right, nonce_changes_after_ibec, silent_device,
+    red_when_the_wrong_part_is_chosen, red_when_restored_writes_nothing, red_when_tickets_are_not_checked,
 )
 
 
