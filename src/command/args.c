@@ -109,6 +109,10 @@ static bool unknown_verb(const char *word, const char *next, const struct rv_com
         const char *name = rv_commands[i]->name;
         if (strncmp(name, word, len) == 0 && name[len] == ' ') {
             size_t used = strlen(below);
+            if (used + strlen(name) + 24 > sizeof below) {
+                snprintf(below + used, sizeof below - used, " or others");
+                break;
+            }
             snprintf(below + used, sizeof below - used, "%s`revive %s`", used ? " or " : "", name);
         }
         if (*name != '\0')
@@ -189,20 +193,27 @@ static bool take_letters(struct parse *p, const char *word, struct rv_error *err
     return true;
 }
 
+/* The longest name that the words begin with: "firmware ticket show" before "firmware". */
 static bool take_verb(struct parse *p, const char *word, struct rv_error *err)
 {
-    const char *next = p->at + 1 < p->argc ? p->argv[p->at + 1] : NULL;
-    char both[128];
-    if (next != NULL) {
-        snprintf(both, sizeof both, "%s %s", word, next);
-        p->command = rv_command_find(both);
+    enum { VERB_WORDS = 3 };
+    char name[128] = "";
+    int used = 0;
+    for (int n = 1; n <= VERB_WORDS && p->at + n <= p->argc; n++) {
+        size_t len = strlen(name);
+        snprintf(name + len, sizeof name - len, "%s%s", n > 1 ? " " : "", n > 1 ? p->argv[p->at + n - 1] : word);
+        const struct rv_command *longer = *name != '\0' ? rv_command_find(name) : NULL;
+        if (longer != NULL) {
+            p->command = longer;
+            used = n;
+        }
     }
-    if (next != NULL && p->command != NULL)
-        p->at++;
-    else
-        p->command = *word != '\0' ? rv_command_find(word) : NULL;
-    p->have_verb = p->command != NULL;
-    return p->have_verb || unknown_verb(word, next, &p->command, err);
+    p->have_verb = used > 0;
+    if (p->have_verb) {
+        p->at += used - 1;
+        return true;
+    }
+    return unknown_verb(word, p->at + 1 < p->argc ? p->argv[p->at + 1] : NULL, &p->command, err);
 }
 
 static bool take_word(struct parse *p, const char *word, struct rv_error *err)

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Signing tickets in files: who signed them, for which device, for which firmware. */
+#include "command/firmware.h"
+#include "command/verbs.h"
+
+#include "firmware/ticket.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void add_number(json_t *to, const char *key, struct rv_span properties, const char *name)
+{
+    uint64_t v = 0;
+    char text[24];
+    if (!rv_img4_property_uint(properties, name, &v))
+        return;
+    snprintf(text, sizeof text, "0x%llX", (unsigned long long)v);
+    json_object_set_new(to, key, json_string(text));
+}
+
+static void add_octets(json_t *to, const char *key, struct rv_span properties, const char *name)
+{
+    struct rv_span v;
+    if (rv_img4_property_octets(properties, name, &v))
+        json_object_set_new(to, key, rv_hex_json(v));
+}
+
+static json_t *objects_json(const struct rv_ticket *ticket)
+{
+    json_t *list = json_array();
+    struct rv_reader r = { .in = ticket->parsed.objects };
+    struct rv_span properties;
+    char tag[5];
+    while (rv_im4m_object_next(&r, tag, &properties)) {
+        json_t *j = json_object();
+        json_object_set_new(j, "tag", json_string(tag));
+        add_octets(j, "digest", properties, "DGST");
+        json_array_append_new(list, j);
+    }
+    return list;
+}
+
+static struct rv_ticket *load(struct rv_run *run, struct rv_error *err)
+{
+    const char *path = rv_arg_word(run->args, 0);
+    if (path == NULL) {
+        rv_fail(err, RV_E_USAGE, "which ticket file?");
+        return NULL;
+    }
+    return rv_ticket_load(path, err);
+}
+
+static void add_ticket(struct rv_run *run, const struct rv_ticket *ticket)
+{
+    struct rv_span properties = ticket->parsed.properties;
+    add_number(run->result, "ecid", properties, "ECID");
+    add_number(run->result, "chip_id", properties, "CHIP");
+    add_number(run->result, "board_id", properties, "BORD");
+    add_octets(run->result, "ap_nonce", properties, "BNCH");
+    add_octets(run->result, "sep_nonce", properties, "snon");
+}
+
+static const char *trust_words(enum rv_trust trust)
+{
+    return trust == RV_TRUST_APPLE ? "Apple" : "not Apple's (the extra trust root)";
+}
+
+static bool run_show(struct rv_run *run, struct rv_error *err)
+{
+    struct rv_error unsigned_by = { 0 };
+    enum rv_trust trust = RV_TRUST_APPLE;
+    RV_AUTO(rv_ticket) ticket = load(run, err);
+    if (ticket == NULL)
+        return false;
+    add_ticket(run, ticket);
+    bool holds = rv_ticket_verify_signature(run->ctx, ticket, &trust, &unsigned_by);
+    json_object_set_new(run->result, "signed_by", json_string(holds ? trust_words(trust) : "nobody that is trusted"));
+    if (!holds)
+        json_object_set_new(run->result, "signature_fault", json_string(unsigned_by.text[0]));
+    json_object_set_new(run->result, "objects", objects_json(ticket));
+    return true;
+}
+
+static bool run_verify(struct rv_run *run, struct rv_error *err)
+{
+    enum rv_trust trust = RV_TRUST_APPLE;
+    const char *path = rv_arg(run->args, "ipsw");
+    RV_AUTO(rv_ticket) ticket = load(run, err);
+    if (ticket == NULL)
+        return false;
+    add_ticket(run, ticket);
+    if (!rv_ticket_verify_signature(run->ctx, ticket, &trust, err)) {
+        rv_advise(err, RV_ADVICE_BAD_TICKET);
+        return false;
+    }
+    json_object_set_new(run->result, "signed_by", json_string(trust_words(trust)));
+    if (path == NULL)
+        return true;
+    RV_AUTO(rv_ipsw) ipsw = rv_firmware_from_word(run, path, err);
+    plist_t identity = ipsw != NULL ? rv_firmware_identity(run, ipsw, err) : NULL;
+    if (identity == NULL)
+        return false;
+    if (!rv_ticket_verify_coverage(ticket, identity, err)) {
+        rv_advise(err, RV_ADVICE_BAD_TICKET);
+        return rv_while(err, "comparing the ticket with %s", path);
+    }
+    json_object_set_new(run->result, "covers", json_string(rv_ipsw_version(ipsw)->build));
+    return true;
+}
+
+static const struct rv_option options[] = {
+    { "ipsw", 0, "FILE", "does it cover every part of this firmware" },
+    { "board", 0, "BOARD", "the device's board, such as d221ap (needed where the file is for several)" },
+    { "erase", 0, NULL, "the part that erases; without it the one that updates" },
+};
+
+const struct rv_command rv_verb_firmware_ticket_show = {
+    .name = "firmware ticket show",
+    .summary = "Print what a signing ticket says",
+    .words = "TICKET",
+    .about = "Reads a raw IM4M, an IMG4, or a .shsh or .shsh2 file, and says for which device it is, who signed it "
+             "and which parts of a firmware it names.",
+    .example = "revive firmware ticket show saved.shsh2\n    prints ECID, chip, nonce and the digests",
+    .run = run_show,
+};
+
+const struct rv_command rv_verb_firmware_ticket_verify = {
+    .name = "firmware ticket verify",
+    .summary = "Check a signing ticket: its signature, and what it covers",
+    .words = "TICKET",
+    .about = "Checks the signature up to Apple's roots (or the one of REVIVE_TRUST_ROOT, which is then said), the "
+             "conditions of the certificate, and with --ipsw that every part of that firmware is covered. Exit 5 "
+             "with the reason when one of them does not hold.",
+    .example = "revive firmware ticket verify saved.shsh2 --ipsw iPhone.ipsw --erase\n    says whether it fits",
+    .options = options,
+    .option_count = RV_COUNT(options),
+    .run = run_verify,
+};
