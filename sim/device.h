@@ -18,11 +18,11 @@ enum { SIM_NONCE_MAX = 64 };
 struct sim_identity {
     uint64_t ecid;
     uint32_t chip, board, domain;
-    char product[32];  /* "iPhone10,6" */
-    char model[32];    /* "D221AP" */
-    char name[64];     /* "iPhone X" */
+    char product[32]; /* "iPhone10,6" */
+    char model[32];   /* "D221AP" */
+    char name[64];    /* "iPhone X" */
     char serial[32], udid[64], imei[32];
-    char rom[48];      /* "iBoot-3332.0.0.1.23" */
+    char rom[48];                                   /* "iBoot-3332.0.0.1.23" */
     uint8_t ap_nonce[SIM_NONCE_MAX], sep_nonce[20]; /* of the present boot stage */
     size_t ap_nonce_len;                            /* 20 (A7-A9), 32 (A10 and later) */
 };
@@ -54,8 +54,8 @@ struct sim_event {
 };
 typedef void sim_event_fn(void *context, const struct sim_event *event);
 void sim_device_listen(struct sim_device *device, sim_event_fn *fn, void *context);
-/** Powers a device on (it is off after sim_device_open): SIM_NORMAL boots as its storage and NVRAM say, SIM_RECOVERY and
- *  SIM_DFU are what a person's fingers on the buttons bring. Returns when it is on the bus, or cannot be. */
+/** Powers a device on (it is off after sim_device_open): SIM_NORMAL boots as its storage and NVRAM say, SIM_RECOVERY
+ * and SIM_DFU are what a person's fingers on the buttons bring. Returns when it is on the bus, or cannot be. */
 void sim_device_start(struct sim_device *device, enum sim_mode mode);
 /** SIM_OFF while off the bus (rebooting, unplugged). */
 enum sim_mode sim_device_mode(struct sim_device *device, unsigned *generation);
@@ -63,8 +63,10 @@ void sim_device_identity(struct sim_device *device, struct sim_identity *out);
 
 /* USB of DFU, Recovery and Normal/Restore. Control: bytes moved (>= 0) or -EPIPE for a stall. */
 int sim_usb_control(struct sim_device *device, const uint8_t setup[8], uint8_t *data, size_t len);
-int sim_usb_bulk_out(struct sim_device *device, uint8_t endpoint, const uint8_t *data, size_t len); /* taken or -EPIPE */
-int sim_usb_bulk_in(struct sim_device *device, uint8_t endpoint, uint8_t *to, size_t room); /* 0: nothing yet, -EAGAIN is not used */
+int sim_usb_bulk_out(struct sim_device *device, uint8_t endpoint, const uint8_t *data,
+                     size_t len); /* taken or -EPIPE */
+int sim_usb_bulk_in(struct sim_device *device, uint8_t endpoint, uint8_t *to,
+                    size_t room); /* 0: nothing yet, -EAGAIN is not used */
 void sim_usb_bus_reset(struct sim_device *device);
 /** Raw descriptors of the present mode: device, configuration by index; 0 when there is none. */
 size_t sim_usb_device_descriptor(struct sim_device *device, uint8_t *to, size_t room);
@@ -104,11 +106,12 @@ struct rv_span sim_trust_root(struct sim_device *device);
 
 /* ---- the running restore environment (SIM_RESTORE): what iBoot handed to the ramdisk ---- */
 struct sim_boot {
-    bool erase;           /* which ramdisk was booted decides: Erase or Update */
-    struct rv_blob *ticket; /* IM4M that iBEC, ramdisk and kernel were booted with */
+    bool erase;                  /* which ramdisk was booted decides: Erase or Update */
+    struct rv_blob *ticket;      /* IM4M that iBEC, ramdisk and kernel were booted with */
     char version[32], build[32]; /* of the firmware whose ramdisk runs */
 };
-const struct sim_boot *sim_device_boot(struct sim_device *device); /* NULL outside Restore mode; lives as long as the device */
+const struct sim_boot *
+sim_device_boot(struct sim_device *device); /* NULL outside Restore mode; lives as long as the device */
 
 /* ---- storage: files in the state folder ---- */
 /* system.img: the system volume. data.img: the user partition. flash/<tag>.img4: boot images. installed.plist. */

@@ -42,7 +42,10 @@ struct rv_buf {
     uint8_t *data;
     size_t len, room, cap;
 };
-#define RV_BUF(cap_bytes) { .cap = (cap_bytes) }
+#define RV_BUF(cap_bytes)                                                                                              \
+    {                                                                                                                  \
+        .cap = (cap_bytes)                                                                                             \
+    }
 /** Appends; RV_E_LIMIT past the cap, RV_E_NOMEM. The content is unchanged on failure. */
 bool rv_buf_add(struct rv_buf *buf, struct rv_span in, struct rv_error *err);
 bool rv_buf_add_text(struct rv_buf *buf, const char *text, struct rv_error *err);

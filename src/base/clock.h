@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 struct rv_clock {
-    uint64_t (*now_ms)(struct rv_clock *clock);                /* monotonic */
+    uint64_t (*now_ms)(struct rv_clock *clock);                                      /* monotonic */
     void (*sleep_ms)(struct rv_clock *clock, uint64_t ms, struct rv_cancel *cancel); /* wakes on cancel */
     double scale; /* factor on every duration; 1 for real devices */
     void *own;

@@ -29,10 +29,10 @@ enum rv_code {
     RV_E_BUSY,
     RV_E_LIMIT,
     RV_E_UNSUPPORTED,
-    RV_E_USAGE,     /* the caller's words are wrong or a question stayed unanswered */
-    RV_E_NETWORK,   /* a server cannot be reached */
-    RV_E_UNSIGNED,  /* the signing server refused */
-    RV_E_NO_DEVICE, /* no such device, before anything was begun */
+    RV_E_USAGE,      /* the caller's words are wrong or a question stayed unanswered */
+    RV_E_NETWORK,    /* a server cannot be reached */
+    RV_E_UNSIGNED,   /* the signing server refused */
+    RV_E_NO_DEVICE,  /* no such device, before anything was begun */
     RV_E_UNFINISHED, /* broken off after work had begun; the same command goes on */
     RV_E_CODE_COUNT
 };
@@ -49,8 +49,7 @@ struct rv_error {
 };
 
 /** Starts a chain (forgets what was in err) and returns false. */
-bool rv_fail(struct rv_error *err, enum rv_code code, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+bool rv_fail(struct rv_error *err, enum rv_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /** Like rv_fail, and appends strerror(sys). ENOSPC becomes RV_E_NOSPACE, EACCES/EPERM RV_E_DENIED. */
 bool rv_fail_sys(struct rv_error *err, enum rv_code code, int sys, const char *fmt, ...)
@@ -69,6 +68,5 @@ bool rv_advise(struct rv_error *err, enum rv_advice advice);
 const char *rv_code_name(enum rv_code code);
 
 /** A broken invariant of our own: prints, then aborts. Input, peers, disks and people never trip it. */
-#define rv_assert(condition)                                                                                 \
-    ((condition) ? (void)0 : rv_assert_failed(#condition, __FILE__, __LINE__))
+#define rv_assert(condition) ((condition) ? (void)0 : rv_assert_failed(#condition, __FILE__, __LINE__))
 _Noreturn void rv_assert_failed(const char *condition, const char *file, int line);

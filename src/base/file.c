@@ -80,7 +80,8 @@ int rv_atomic_file_fd(const struct rv_atomic_file *file)
 static bool sync_folder_of(const char *path, struct rv_error *err)
 {
     const char *slash = strrchr(path, '/');
-    RV_AUTO_TEXT folder = slash == NULL ? rv_text_copy(".") : rv_text_copy_n(path, slash == path ? 1 : (size_t)(slash - path));
+    RV_AUTO_TEXT folder =
+        slash == NULL ? rv_text_copy(".") : rv_text_copy_n(path, slash == path ? 1 : (size_t)(slash - path));
     if (folder == NULL)
         return rv_fail_nomem(err);
     RV_AUTO_FD fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -141,7 +142,8 @@ bool rv_fd_read_at(int fd, void *to, size_t len, uint64_t offset, struct rv_erro
         if (n < 0)
             return rv_fail_sys(err, RV_E_IO, errno, "reading %zu bytes at %llu", len, (unsigned long long)offset);
         if (n == 0)
-            return rv_fail(err, RV_E_CORRUPT, "the file ends at %llu, %zu bytes early", (unsigned long long)offset, len);
+            return rv_fail(err, RV_E_CORRUPT, "the file ends at %llu, %zu bytes early", (unsigned long long)offset,
+                           len);
         at += n;
         len -= (size_t)n;
         offset += (uint64_t)n;

@@ -30,21 +30,21 @@ void rv_wipe(void *p, size_t size_bytes);
 void rv_alloc_fail_at(unsigned long nth);
 
 /* A local owner: RV_AUTO(rv_blob) b = …; needs rv_blob_free(). Hand out with rv_steal(&b). */
-#define RV_AUTO(type) __attribute__((cleanup(type##_auto))) struct type *
+#define RV_AUTO(type)       __attribute__((cleanup(type##_auto))) struct type *
 #define RV_AUTO_CLEAR(type) __attribute__((cleanup(type##_clear))) struct type
-#define RV_AUTO_TEXT __attribute__((cleanup(rv_text_auto))) char *
-#define RV_AUTO_FD __attribute__((cleanup(rv_fd_auto))) int
-#define RV_DEFINE_AUTO(type)                                                                                 \
-    static inline void type##_auto(struct type **p)                                                         \
-    {                                                                                                        \
-        type##_free(*p);                                                                                    \
-        *p = NULL;                                                                                           \
+#define RV_AUTO_TEXT        __attribute__((cleanup(rv_text_auto))) char *
+#define RV_AUTO_FD          __attribute__((cleanup(rv_fd_auto))) int
+#define RV_DEFINE_AUTO(type)                                                                                           \
+    static inline void type##_auto(struct type **p)                                                                    \
+    {                                                                                                                  \
+        type##_free(*p);                                                                                               \
+        *p = NULL;                                                                                                     \
     }
-#define rv_steal(pp)                                                                                         \
-    __extension__({                                                                                          \
-        __typeof__(*(pp)) rv_stolen_ = *(pp);                                                               \
-        *(pp) = NULL;                                                                                        \
-        rv_stolen_;                                                                                          \
+#define rv_steal(pp)                                                                                                   \
+    __extension__({                                                                                                    \
+        __typeof__(*(pp)) rv_stolen_ = *(pp);                                                                          \
+        *(pp) = NULL;                                                                                                  \
+        rv_stolen_;                                                                                                    \
     })
 #define RV_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

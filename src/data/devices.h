@@ -3,8 +3,8 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct rv_device_row {
     const char *product; /* "iPhone10,6" */
@@ -18,5 +18,5 @@ struct rv_device_row {
 };
 extern const struct rv_device_row rv_device_rows[];
 extern const size_t rv_device_row_count;
-const struct rv_device_row *rv_device_by_chip(uint32_t chip, uint32_t board_id); /* NULL: unknown */
+const struct rv_device_row *rv_device_by_chip(uint32_t chip, uint32_t board_id);          /* NULL: unknown */
 const struct rv_device_row *rv_device_by_product(const char *product, const char *board); /* board may be NULL */

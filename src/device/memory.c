@@ -32,8 +32,7 @@ void rv_memory_load(struct rv_ctx *ctx, struct rv_memory *memory)
     json_t *rows = json_loadb((const char *)bytes->data, bytes->len, 0, NULL);
     size_t i;
     json_t *row;
-    json_array_foreach(rows, i, row)
-    {
+    json_array_foreach (rows, i, row) {
         struct rv_identity known = { 0 };
         take_text(row, "udid", known.udid, sizeof known.udid);
         take_text(row, "product_type", known.product_type, sizeof known.product_type);

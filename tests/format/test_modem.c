@@ -50,8 +50,7 @@ static void every_kind_of_image_gets_its_signature_at_its_end(void **state)
 {
     (void)state;
     RV_AUTO(rv_blob)
-    v1 = filled(300),
-    *v2 = filled(300), *bin = filled(300), *elf32 = filled(500), *elf64 = filled(500);
+    v1 = filled(300), *v2 = filled(300), *bin = filled(300), *elf32 = filled(500), *elf64 = filled(500);
     rv_put_u32le(v1->data, 10);
     rv_put_u32le(v1->data + 16, 260);
     check_stitch(v1);
