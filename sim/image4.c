@@ -466,7 +466,7 @@ bool sim_image4_accept(struct rv_span img4, const char *tag, struct rv_span root
                        unsigned rules, struct rv_span *payload, struct rv_span *ticket, char *why, size_t why_size)
 {
     struct why w = { why, why_size };
-    struct image image;
+    struct image image = { 0 };
     struct ticket t;
     if (!read_image(img4, &image, w))
         return false;
@@ -531,7 +531,7 @@ struct rv_span sim_ticket_octets(struct rv_span im4m, const char *property)
 
 bool sim_im4p_read(struct rv_span im4p, char out[5], struct rv_span *payload)
 {
-    struct image image;
+    struct image image = { 0 };
     if (!read_im4p(im4p, &image))
         return false;
     tag_text(image.type, out);

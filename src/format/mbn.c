@@ -64,7 +64,7 @@ static void read_segment(struct rv_span in, const struct elf *elf, unsigned inde
 
 static bool elf_size(struct rv_span in, uint64_t *size, struct rv_error *err)
 {
-    struct elf elf;
+    struct elf elf = { 0 };
     if (!read_elf(in, &elf, err))
         return false;
     uint64_t last = 0, end = 0;
@@ -145,7 +145,7 @@ static bool read_v7(struct rv_span in, const char *of, struct v7 *out, struct rv
 bool rv_mbn_stitch_v7(struct rv_blob *image, struct rv_span blob, struct rv_error *err)
 {
     struct rv_span in = rv_blob_span(image);
-    struct elf elf;
+    struct elf elf = { 0 };
     struct v7 new, old;
     uint64_t at = 0, size = 0;
     if (!read_elf(in, &elf, err) || !read_v7(blob, "the signature", &new, err))

@@ -32,7 +32,7 @@ static void add_ftab(const char *component, const char *path, const char *tag)
     memcpy(ftab + 48, tag, 4);
     rv_put_u32le(ftab + 52, 64);
     rv_put_u32le(ftab + 56, 16);
-    snprintf((char *)ftab + 64, 16, "%s", component);
+    snprintf((char *)ftab + 64, 16, "%.15s", component);
     add_component(component, path, rv_span(ftab, sizeof ftab));
 }
 
