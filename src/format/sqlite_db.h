@@ -50,6 +50,9 @@ struct rv_sq_db {
     uint32_t index_count;
     uint32_t free_pages, lost_pages;
     uint64_t problems; /* findings, counted */
+    /* Told of each page of the file before it is read: who maps the file can let go of what lies behind. */
+    void (*reading)(void *context, const uint8_t *page);
+    void *reading_context;
 };
 
 /** Reads the header, or finds page size and alignment by vote when it lies. FORMAT: no SQLite pages at all. */
