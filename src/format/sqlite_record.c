@@ -31,21 +31,6 @@ unsigned rv_sq_varint_size(uint64_t value)
     return n;
 }
 
-enum rv_sq_class rv_sq_class_of(uint64_t serial)
-{
-    static const uint8_t small[12] = { RV_SQ_NULL, RV_SQ_INT1, RV_SQ_INT2, RV_SQ_INT3, RV_SQ_INT4,    RV_SQ_INT6,
-                                       RV_SQ_INT8, RV_SQ_REAL, RV_SQ_ZERO, RV_SQ_ONE,  RV_SQ_UNKNOWN, RV_SQ_UNKNOWN };
-    if (serial < 12)
-        return (enum rv_sq_class)small[serial];
-    return serial & 1 ? RV_SQ_TEXT : RV_SQ_BLOB;
-}
-
-uint64_t rv_sq_body_size(uint64_t serial)
-{
-    static const uint8_t small[12] = { 0, 1, 2, 3, 4, 6, 8, 8, 0, 0, 0, 0 };
-    return serial < 12 ? small[serial] : (serial - 12) / 2;
-}
-
 static int64_t signed_be(const uint8_t *p, unsigned n)
 {
     uint64_t v = p[0] & 0x80 ? ~(uint64_t)0 : 0;
@@ -90,10 +75,23 @@ bool rv_sq_shortest(enum rv_sq_class kind, int64_t v)
     }
 }
 
+/* Bytes from `at` on that are ASCII for sure, eight at a time. */
+static size_t ascii_run(struct rv_span t, size_t at)
+{
+    size_t i = at;
+    uint64_t word;
+    for (; i + 8 <= t.len; i += 8) {
+        memcpy(&word, t.ptr + i, 8);
+        if (word & 0x8080808080808080ull)
+            break;
+    }
+    return i - at;
+}
+
 static size_t utf8_characters(struct rv_span t)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < t.len; count++) {
+    size_t count = ascii_run(t, 0);
+    for (size_t i = count; i < t.len; count++) {
         uint8_t c = t.ptr[i];
         if (c < 0x80) {
             i++;

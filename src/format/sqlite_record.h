@@ -53,9 +53,20 @@ static inline unsigned rv_sq_varint_strict(const uint8_t *p, const uint8_t *end,
 }
 
 /** Class of a serial type; RV_SQ_UNKNOWN for the reserved 10 and 11. */
-enum rv_sq_class rv_sq_class_of(uint64_t serial);
+static inline enum rv_sq_class rv_sq_class_of(uint64_t serial)
+{
+    static const uint8_t small[12] = { RV_SQ_NULL, RV_SQ_INT1, RV_SQ_INT2, RV_SQ_INT3, RV_SQ_INT4,    RV_SQ_INT6,
+                                       RV_SQ_INT8, RV_SQ_REAL, RV_SQ_ZERO, RV_SQ_ONE,  RV_SQ_UNKNOWN, RV_SQ_UNKNOWN };
+    if (serial < 12)
+        return (enum rv_sq_class)small[serial];
+    return serial & 1 ? RV_SQ_TEXT : RV_SQ_BLOB;
+}
 /** Bytes that a value of this serial type takes in the body. */
-uint64_t rv_sq_body_size(uint64_t serial);
+static inline uint64_t rv_sq_body_size(uint64_t serial)
+{
+    static const uint8_t small[12] = { 0, 1, 2, 3, 4, 6, 8, 8, 0, 0, 0, 0 };
+    return serial < 12 ? small[serial] : (serial - 12) / 2;
+}
 /** Decodes one body value; body has exactly rv_sq_body_size(serial) bytes. */
 struct rv_sq_value rv_sq_value(uint64_t serial, const uint8_t *body);
 /** An integer that a shorter serial type could hold is never written by SQLite. */

@@ -49,10 +49,39 @@ static bool put_blob(struct rv_buf *out, struct rv_span bytes, struct rv_error *
     return put(out, "\"}", err);
 }
 
+/*
+ * Dates and measures have few decimals. Both numbers of n / 10^k are exact doubles here, so the quotient is the
+ * double nearest to that decimal: it reads back as the same.
+ */
+static bool put_few_decimals(struct rv_buf *out, double v, bool *done, struct rv_error *err)
+{
+    static const double most = 999999999999999; /* fifteen digits */
+    static const double scales[] = { 10, 100, 1000, 10000, 100000, 1000000 };
+    *done = false;
+    if (fabs(v) < 1 || fabs(v) > most)
+        return true;
+    for (unsigned k = 0; k < sizeof scales / sizeof *scales; k++) {
+        double n = nearbyint(v * scales[k]);
+        if (fabs(n) > most)
+            return true;
+        if (n / scales[k] != v)
+            continue;
+        int64_t whole = (int64_t)n / (int64_t)scales[k], rest = llabs((int64_t)n % (int64_t)scales[k]);
+        *done = true;
+        return rv_buf_add_format(out, err, "%" PRId64 ".%0*" PRId64, whole, (int)k + 1, rest);
+    }
+    return true;
+}
+
 /* The shortest decimal form that reads back as the same double. */
 static bool put_real(struct rv_buf *out, double v, struct rv_error *err)
 {
     char text[40];
+    bool done;
+    if (!put_few_decimals(out, v, &done, err))
+        return false;
+    if (done)
+        return true;
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, v);
         if (strtod(text, NULL) == v)
