@@ -99,6 +99,19 @@ static void print_settings(const json_t *settings)
     }
 }
 
+/* In the form of the public device lists: 0x8015 / 0x0E. */
+static void print_chip(const json_t *device)
+{
+    const char *board = rv_json_text(device, "board", NULL);
+    char text[64];
+    snprintf(text, sizeof text, "%s%s%s", rv_json_text(device, "chip", board != NULL ? "?" : ""),
+             board != NULL ? " / " : "", board != NULL ? board : "");
+    for (char *at = text; *at != '\0'; at++)
+        if (*at >= 'a' && *at <= 'f')
+            *at = (char)(*at - 'a' + 'A');
+    fact("Chip / board", text);
+}
+
 void rv_print_info(const struct rv_face *face, const json_t *result)
 {
     static const struct {
@@ -119,7 +132,7 @@ void rv_print_info(const struct rv_face *face, const json_t *result)
     fact("Serial number", rv_json_text(device, "serial", NULL));
     fact("ECID", rv_json_text(device, "ecid", NULL));
     fact("UDID", rv_json_text(device, "udid", NULL));
-    fact("Chip / board", rv_json_text(device, "chip", NULL));
+    print_chip(device);
     print_battery(json_object_get(result, "battery"));
     print_storage(json_object_get(result, "storage"));
     for (size_t i = 0; i < RV_COUNT(texts); i++)
