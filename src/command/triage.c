@@ -107,6 +107,11 @@ static bool always(const struct rv_findings *f)
     return true;
 }
 
+/* The verb does not fetch the firmware yet. */
+#define UPDATE "revive update --ipsw FILE"
+#define FIRMWARE_FILE                                                                                                  \
+    ". FILE is the full firmware file for this model, the newest one, downloaded from Apple: its name ends in .ipsw"
+
 const struct rv_situation rv_situations[] = {
     { "denied", "It is attached, but this user may not talk to it over USB", NULL,
       "Install revive's udev rule (it comes with the package) and plug the device in again, or run revive once as root "
@@ -114,27 +119,29 @@ const struct rv_situation rv_situations[] = {
       is_denied },
     { "unfinished", "An update of this device was begun on this computer and broke off", "revive resume",
       "It goes on where it stopped; an Update keeps the data", is_unfinished },
-    { "half-way", "It waits in the middle of an installation that broke off", "revive update",
-      "It installs iOS from the start and keeps the data", is_left_half_way },
-    { "radio-failed", "Its cellular part failed to start, and that keeps it in Recovery mode", "revive update",
+    { "half-way", "It waits in the middle of an installation that broke off", UPDATE,
+      "It installs iOS from the start and keeps the data" FIRMWARE_FILE, is_left_half_way },
+    { "radio-failed", "Its cellular part failed to start, and that keeps it in Recovery mode", UPDATE,
       "It installs iOS and the cellular firmware again and keeps the data; if it comes back here, the device needs "
-      "service",
+      "service" FIRMWARE_FILE,
       has_radio_error },
     { "told-to-stay", "It is in Recovery mode because a setting tells it to stay there; the system may be whole",
       "revive recovery exit", "It mends the setting and starts the system again; no data is touched", is_told_to_stay },
-    { "stuck", "It is in Recovery mode: its own system does not start, or somebody held the buttons", "revive update",
-      "It installs iOS again and keeps the data. Did you hold the buttons yourself? Then `revive recovery exit` first",
+    { "stuck", "It is in Recovery mode: its own system does not start, or somebody held the buttons", UPDATE,
+      "It installs iOS again and keeps the data. Did you hold the buttons yourself? Then `revive recovery exit` "
+      "first" FIRMWARE_FILE,
       is_stuck },
     { "recovery", "It is in Recovery mode, and its settings could not be read", "revive recovery exit",
-      "It starts the system again; no data is touched. If it comes back here: `revive update`", is_recovery },
-    { "dfu", "It is in DFU mode: black screen, waiting for a computer", "revive update",
+      "It starts the system again; no data is touched. If it comes back here: `" UPDATE "`" FIRMWARE_FILE,
+      is_recovery },
+    { "dfu", "It is in DFU mode: black screen, waiting for a computer", UPDATE,
       "It installs iOS again and keeps the data. Got here by mistake? Force a restart with the buttons: nothing is "
-      "lost",
+      "lost" FIRMWARE_FILE,
       is_dfu },
     { "restore", "It is in Restore mode: an installation broke off, and not one that this computer remembers", NULL,
       "Force a restart with the buttons (iPhone 8 and later: tap Volume Up, tap Volume Down, hold the side button "
       "until "
-      "the Apple logo). It comes back in Recovery mode: then `revive update`, which keeps the data",
+      "the Apple logo). It comes back in Recovery mode: then `" UPDATE "`, which keeps the data" FIRMWARE_FILE,
       is_restore },
     { "port-dfu", "Only its USB-C port answers (port DFU)", NULL,
       "Unplug the cable, force a restart with the buttons and plug in again, directly into the computer", is_port_dfu },
@@ -146,7 +153,7 @@ const struct rv_situation rv_situations[] = {
     { "silent", "It is on USB, but does not answer yet: it may still be starting", NULL,
       "Wait two minutes, unlock it if it asks for the passcode, and run `revive` again. If the Apple logo comes and "
       "goes "
-      "for ever, that is a boot loop: put it into Recovery mode with its buttons, then `revive update`",
+      "for ever, that is a boot loop: put it into Recovery mode with its buttons, then `" UPDATE "`" FIRMWARE_FILE,
       is_silent },
     { "well", "It runs and trusts this computer", NULL, "There is nothing to mend", is_well },
     { "locked", "It runs and is locked", NULL, "Unlock it with its passcode, keep the screen on and run `revive` again",

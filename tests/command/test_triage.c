@@ -38,9 +38,10 @@ static void a_phone_that_does_not_start_is_updated(void **state)
     (void)state;
     struct rv_device device;
     struct rv_findings f = in_recovery(&device, "true");
-    assert_string_equal(next_of(&f), "revive update");
+    assert_string_equal(next_of(&f), "revive update --ipsw FILE");
     f = in_recovery(&device, "");
-    assert_string_equal(next_of(&f), "revive update");
+    assert_string_equal(next_of(&f), "revive update --ipsw FILE");
+    assert_non_null(strstr(rv_triage(&f)->why, ".ipsw"));
 }
 
 static void an_interrupted_job_of_ours_comes_before_everything(void **state)
@@ -66,7 +67,7 @@ static void an_installation_left_half_way_is_not_answered_with_exit(void **state
     struct rv_findings f = in_recovery(&device, "false");
     snprintf(f.env.boot_stage, sizeof f.env.boot_stage, "2");
     assert_string_equal(state_of(&f), "half-way");
-    assert_string_equal(next_of(&f), "revive update");
+    assert_string_equal(next_of(&f), "revive update --ipsw FILE");
 }
 
 static void a_radio_that_failed_is_named(void **state)
@@ -139,7 +140,14 @@ static void the_table_is_sound(void **state)
             assert_string_not_equal(row->id, rv_situations[k].id);
         if (row->command != NULL) {
             assert_int_equal(strncmp(row->command, "revive ", 7), 0);
-            assert_non_null(rv_command_find(row->command + 7));
+            char verb[64];
+            snprintf(verb, sizeof verb, "%s", row->command + 7);
+            char *option = strstr(verb, " --");
+            if (option != NULL)
+                *option = '\0';
+            assert_non_null(rv_command_find(verb));
+            /* A file that has to be named is explained where it is named. */
+            assert_true(strstr(row->command, "FILE") == NULL || strstr(row->why, ".ipsw") != NULL);
         }
         /* Nothing that erases is ever the first thing offered. */
         assert_null(row->command != NULL ? strstr(row->command, "restore") : NULL);

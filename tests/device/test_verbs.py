@@ -187,8 +187,8 @@ def a_phone_whose_system_is_broken_comes_back_and_update_is_offered():
     try:
         stage.await_mode("recovery", 30)
         now = revive_json()["devices"][0]
-        assert now["state"] == "stuck" and now["next"]["command"] == "revive update", now
-        four_parts(revive_json("recovery", "exit", code=4), "REFUSED", "revive update")
+        assert now["state"] == "stuck" and now["next"]["command"] == "revive update --ipsw FILE", now
+        four_parts(revive_json("recovery", "exit", code=4), "REFUSED", "revive update --ipsw FILE")
         assert state()["mode"] == "recovery"
     finally:
         stage.stop()
