@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command/device_json.h"
+#include "command/stays.h"
 #include "command/verbs.h"
 #include "proto/iboot.h"
 #include "proto/lockdown.h"
@@ -136,7 +137,7 @@ static bool run_exit(struct rv_run *run, struct rv_error *err)
         rv_tell_step(run->ctx, "exit-recovery", "Telling the device to start its system again");
         if (!check_can_exit(&device, err) || !send_exit(fleet, &device, err))
             return rv_while(err, "leaving Recovery mode");
-        if (!await_start(fleet, &device, &now, err))
+        if (!await_start(fleet, &device, &now, err) || !rv_command_stays(fleet, &now, run->result, err))
             return rv_while(err, "leaving Recovery mode");
     }
     rv_command_now(run->result, &now);
@@ -146,9 +147,10 @@ static bool run_exit(struct rv_run *run, struct rv_error *err)
 const struct rv_command rv_verb_recovery_exit = {
     .name = "recovery exit",
     .summary = "Bring a device out of Recovery mode",
-    .about = "Tells the device to start its own system again and mends the setting that keeps it in Recovery mode. No "
-             "data is touched. When it comes back in Recovery mode its system does not start: then `revive update` "
-             "is next, which keeps the data too.",
+    .about =
+        "Tells the device to start its own system again and mends the setting that keeps it in Recovery mode. No "
+        "data is touched. Then it is watched for a minute: when it goes away again or comes back in Recovery mode, "
+        "its system does not start, and `revive update --ipsw FILE` is next, which keeps the data too.",
     .example = "revive recovery exit\n    and the device starts as usual",
     .flags = RV_COMMAND_DEVICE | RV_COMMAND_LONG,
     .run = run_exit,

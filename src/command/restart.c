@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command/device_json.h"
+#include "command/stays.h"
 #include "command/verbs.h"
 #include "proto/iboot.h"
 #include "proto/lockdown.h"
@@ -79,15 +80,14 @@ static bool run_restart(struct rv_run *run, struct rv_error *err)
         rv_fail(err, RV_E_REFUSED, "the device restarted into Recovery mode: its system does not start");
         return rv_advise(err, RV_ADVICE_BACK_IN_RECOVERY);
     }
-    return true;
+    return now.mode != RV_MODE_NORMAL || rv_command_stays(fleet, &now, run->result, err);
 }
 
 const struct rv_command rv_verb_restart = {
     .name = "restart",
     .summary = "Restart a device",
-    .about =
-        "Restarts a device in Normal mode (it must trust this computer) or in Recovery mode, and waits until it is "
-        "there again. No data is touched.",
+    .about = "Restarts a device in Normal mode (it must trust this computer) or in Recovery mode, waits until it is "
+             "there again and watches for a minute whether it stays on. No data is touched.",
     .example = "revive restart\n    the first thing to try with a device that misbehaves",
     .flags = RV_COMMAND_DEVICE | RV_COMMAND_LONG,
     .run = run_restart,

@@ -102,7 +102,10 @@ def a_phone_told_to_stay_in_recovery_mode_is_recognised_and_brought_out():
     assert now["state"] == "told-to-stay" and now["next"]["command"] == "revive recovery exit", now
     text = revive()
     assert "revive recovery exit" in text.out and text.code == 0, text
-    done = revive_json("recovery", "exit")
+    done = revive("recovery", "exit", "--json")
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    assert done.code == 0 and any(line.get("step") == "watch-start" for line in lines), done
+    done = lines[-1]
     assert done["ok"] and done["was"] == "recovery" and done["now"] == "normal", done
     assert state()["mode"] == "normal" and state()["auto_boot"] == "true", state()
 
@@ -190,11 +193,35 @@ def a_phone_whose_system_is_broken_comes_back_and_update_is_offered():
         assert now["state"] == "stuck" and now["next"]["command"] == "revive update --ipsw FILE", now
         four_parts(revive_json("recovery", "exit", code=4), "REFUSED", "revive update --ipsw FILE")
         assert state()["mode"] == "recovery"
+        stage.control("set", "boot_loop", 2)
+        four_parts(revive_json("recovery", "exit", code=4), "REFUSED", "revive update --ipsw FILE")
+        assert any("boot loop" in line.get("text", "") for line in stage.record()), stage.record()[-20:]
     finally:
         stage.stop()
         stage.sim("new", "--state", stage.scene / "phone2", "--pki", stage.pki, "--ipsw", stage.old_ipsw)
         rename_phone()
         stage.start_phone("--mode", "recovery")
+
+
+def falls_while_watched(*words):
+    """The command, with a device that dies as soon as it is being watched."""
+    child = subprocess.Popen([BUILD / "revive", *words, "--json"], stdout=subprocess.PIPE, text=True,
+                             env=stage.environment(REVIVE_DEADLINE_SCALE="0.3"))
+    for line in child.stdout:
+        if '"watch-start"' in line:
+            stage.control("mode", "recovery")
+            break
+    out, _ = child.communicate(timeout=60)
+    assert child.returncode == 4, out
+    four_parts(json.loads(out.splitlines()[-1]), "REFUSED", "revive update --ipsw FILE")
+
+
+@tap.test
+def a_phone_that_starts_and_dies_again_is_not_called_well():
+    to_recovery()
+    falls_while_watched("recovery", "exit")
+    to_normal()
+    falls_while_watched("restart")
 
 
 def rename_phone():
