@@ -113,6 +113,8 @@ static unsigned named_by(const struct rv_sq_db *db, const struct set *set, const
             continue;
         unsigned n = values_of(rv_span(page + cell.local_at, cell.local), v, COLUMNS_MAX);
         bool hit = false;
+        if (n < COLUMNS_MAX && (n > db->tables[table]->stored || n < db->tables[table]->least_stored))
+            continue; /* small numbers meet by chance; the form of another table does not */
         for (unsigned k = 0; k < n && !hit; k++)
             hit = v[k].kind != RV_SQ_NULL && has(set, key_of(table, &v[k], cell.rowid));
         named += hit;
