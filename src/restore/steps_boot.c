@@ -114,12 +114,32 @@ bool rv_step_sign(struct rv_restore *r, struct rv_error *err)
 
 /* ---- stages ---- */
 
+/* On no bus at all: a cable that was pulled, not an image that was refused. */
+static bool vanished(struct rv_restore *r)
+{
+    struct rv_device seen[RV_USB_DEVICES_MAX];
+    struct rv_error ignored;
+    size_t count = 0;
+    bool mux_missing = false;
+    if (!rv_fleet_scan(r->fleet, seen, RV_COUNT(seen), &count, &mux_missing, &ignored))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (seen[i].identity.ecid == r->device.identity.ecid || strcmp(seen[i].usb.port, r->device.usb.port) == 0)
+            return false;
+    return true;
+}
+
 static bool back_in(struct rv_restore *r, unsigned modes, struct rv_error *err)
 {
     struct rv_device now;
     rv_restore_usb_close(r);
-    if (!rv_fleet_await(r->fleet, r->device.identity.ecid, modes, &r->device, LEAVE_MS + RETURN_MS, &now, err))
+    if (!rv_fleet_await(r->fleet, r->device.identity.ecid, modes, &r->device, LEAVE_MS + RETURN_MS, &now, err)) {
+        if (err->code == RV_E_TIMEOUT && vanished(r)) {
+            err->code = RV_E_GONE;
+            rv_advise(err, RV_ADVICE_REPLUG);
+        }
         return false;
+    }
     r->device = now;
     return true;
 }
