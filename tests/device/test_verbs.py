@@ -35,6 +35,13 @@ def revive_json(*words, code=0, **env):
         return json.loads(done.out.strip().splitlines()[-1])
 
 
+def in_words(code, err, says):
+    """A failure as a person reads it: what happened, why, what to do next, where the log is."""
+    assert code in (4, 7), (code, err)
+    at = [err.find(part) for part in ("\nWhy:\n", "\nWhat to do next:\n  1. ", "\nLog: ")]
+    assert all(i > 0 for i in at) and at == sorted(at) and says in err, err
+
+
 def state():
     return stage.control("state")
 
@@ -121,6 +128,8 @@ def leaving_recovery_mode_twice_does_nothing_the_second_time():
 def a_phone_whose_question_was_refused_cannot_be_restarted():
     to_normal("no")
     four_parts(revive_json("restart", code=4), "DENIED", "Don't Trust")
+    done = revive("restart")
+    in_words(done.code, done.err, "Don't Trust")
     assert state()["mode"] == "normal"
 
 
@@ -139,6 +148,8 @@ def a_locked_phone_says_unlock():
     to_normal("ask", tapped=False)
     stage.control("lock")
     four_parts(revive_json("restart", code=4), "DENIED", "nlock")
+    done = revive("restart")
+    in_words(done.code, done.err, "nlock")
     now = revive_json()["devices"][0]
     assert now["state"] in ("locked", "untrusted"), now
 
@@ -231,15 +242,19 @@ def rename_phone():
 
 @tap.test
 def a_phone_unplugged_while_it_restarts_is_unfinished_business():
-    to_recovery()
-    child = subprocess.Popen([BUILD / "revive", "recovery", "exit", "--json"], stdout=subprocess.PIPE, text=True,
-                             env=stage.environment(REVIVE_DEADLINE_SCALE=SCALE))
-    wait_until(lambda: state()["mode"] != "recovery", 30, "the restart")
-    stage.control("unplug")
-    out, _ = child.communicate(timeout=60)
-    stage.control("plug")
-    assert child.returncode == 7, out
-    four_parts(json.loads(out.splitlines()[-1]), "UNFINISHED", "Plug the cable")
+    for face in (["--json"], []):
+        to_recovery()
+        child = subprocess.Popen([BUILD / "revive", "recovery", "exit", *face], text=True, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, env=stage.environment(REVIVE_DEADLINE_SCALE=SCALE))
+        wait_until(lambda: state()["mode"] != "recovery", 30, "the restart")
+        stage.control("unplug")
+        out, err = child.communicate(timeout=60)
+        stage.control("plug")
+        assert child.returncode == 7, out + err
+        if face:
+            four_parts(json.loads(out.splitlines()[-1]), "UNFINISHED", "Plug the cable")
+        else:
+            in_words(child.returncode, err, "Plug the cable")
 
 
 @tap.test

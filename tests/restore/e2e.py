@@ -32,6 +32,7 @@ class Scene(Stage):
 
     def __init__(self, build, **more):
         super().__init__(build, **{**SPEED, **more})
+        self.last, self.told = None, set()
 
     def __enter__(self):
         """Keys and firmware take seconds to make: made once for a build of revive-sim, copied for each scene."""
@@ -59,8 +60,10 @@ class Scene(Stage):
     def environment(self, **more):
         return super().environment(**{"REVIVE_DEADLINE_SCALE": "0.1", **more})
 
-    def update(self, *words, ipsw=None, exe=None, env=None, **popen):
-        words = [exe or self.build / "revive", "update", "--ipsw", ipsw or self.new_ipsw, "--json", *words]
+    def update(self, *words, ipsw=None, exe=None, env=None, as_json=True, **popen):
+        self.last = (words, {"ipsw": ipsw, "exe": exe, "env": env, **popen})
+        words = [exe or self.build / "revive", "update", "--ipsw", ipsw or self.new_ipsw, *words]
+        words += ["--json"] if as_json else []
         done = subprocess.run([str(w) for w in words], env=env or self.environment(), capture_output=True, text=True,
                               stdin=subprocess.DEVNULL, timeout=RUN_SECONDS, check=False, **popen)
         done.code, done.out, done.err = done.returncode, done.stdout, done.stderr
@@ -163,8 +166,21 @@ def restore_erases_only_when_agreed(build):
 
 # ---- nothing may be sent ----
 
+def check_words(s, code, title):
+    """The same failure once more, as a person reads it: what happened, why, what to do next, where the log is."""
+    words, how = s.last
+    done = s.update(*words, **{**how, "as_json": False})
+    claim(done.code == code, f"in words: exit {done.code}, not {code}: {done.err[-1500:]}")
+    at = [done.err.find(part) for part in (title, "\nWhy:\n", "\nWhat to do next:\n  1. ", "\nLog: ")]
+    claim(all(i >= 0 for i in at) and at == sorted(at), f"the four parts are not there: {done.err[-1500:]}")
+
+
 def refused_before(s, before, done, code, **more):
     result = check_failure(done, code, **more)
+    title = result["error"]["title"]
+    if title not in s.told:
+        s.told.add(title)
+        check_words(s, code, title)
     claim(not s.touched(), f"the device was touched: {s.touched()}")
     check_untouched(s, before)
     return result
@@ -302,7 +318,8 @@ def ticket_of_another_nonce(build):
         s.control("mode", "recovery")
         s.await_mode("recovery")
         again, mark = Before(s), len(s.touched())
-        check_failure(s.update("--ticket", ticket), 5, advice="bad-ticket")
+        result = check_failure(s.update("--ticket", ticket), 5, advice="bad-ticket")
+        check_words(s, 5, result["error"]["title"])
         cut = s.root / "cut.im4m"
         cut.write_bytes(pathlib.Path(ticket).read_bytes()[:500])
         check_failure(s.update("--ticket", cut), 5)
