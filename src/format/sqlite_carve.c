@@ -121,15 +121,10 @@ static bool offer(struct rv_sq_carver *c, const struct region *r, struct reading
     return add_candidate(c, &candidate, err);
 }
 
-static uint32_t be16(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 8 | p[1];
-}
-
 /* 0: no freeblock header can have stood here; else bits for how well it fits. */
 static double scar_bits(const struct rv_sq_carver *c, const struct region *r, uint32_t at)
 {
-    uint32_t next = be16(r->page + at), size = be16(r->page + at + 2);
+    uint32_t next = rv_sq_u16(r->page + at), size = rv_sq_u16(r->page + at + 2);
     if (size < 4 || at + size > c->db->usable || (next != 0 && (next < at + size || next + 4 > c->db->usable)))
         return 0;
     return at == r->start && r->scar_at_start ? 6 : 2;
@@ -139,7 +134,7 @@ static bool try_first_serials(struct rv_sq_carver *c, const struct region *r, st
                               struct rv_error *err)
 {
     struct rv_sq_spot spot = rv_sq_spot_at(c, r->page, what.table, what.at, r->end);
-    uint32_t told = what.at + be16(r->page + what.at + 2);
+    uint32_t told = what.at + rv_sq_u16(r->page + what.at + 2);
     double scar = what.extra;
     for (uint64_t serial = 0; serial < 256; serial++) {
         struct rv_sq_parsed p;
@@ -163,7 +158,7 @@ static bool try_scars(struct rv_sq_carver *c, const struct region *r, uint16_t t
     if (scar <= 0)
         return true;
     struct rv_sq_spot spot = rv_sq_spot_at(c, r->page, table, at, r->end);
-    uint32_t told = at + be16(r->page + at + 2);
+    uint32_t told = at + rv_sq_u16(r->page + at + 2);
     struct rv_sq_parsed p;
     for (unsigned layout = 3; layout <= LAYOUT_MAX; layout++) {
         /* Rows from before an ALTER TABLE ADD COLUMN have fewer columns; only a lost header length leaves that open. */
@@ -328,7 +323,7 @@ static bool known_freeblock(const struct rv_sq_carver *c, uint32_t at)
     for (unsigned i = 0; block != 0 && block + 4 <= c->db->usable && i < c->db->usable / 4; i++) {
         if (block == at)
             return true;
-        uint32_t next = be16(c->target->page + block);
+        uint32_t next = rv_sq_u16(c->target->page + block);
         if (next <= block)
             return false;
         block = next;

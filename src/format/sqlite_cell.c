@@ -59,7 +59,7 @@ static bool place_body(const struct rv_sq_spot *spot, uint32_t record, struct rv
         if (end + 4 > spot->limit)
             return false;
         const uint8_t *q = spot->page + end;
-        p->overflow = (uint32_t)q[0] << 24 | (uint32_t)q[1] << 16 | (uint32_t)q[2] << 8 | q[3];
+        p->overflow = rv_sq_u32(q);
         if (p->overflow < 2 || p->overflow > db->page_count)
             return false;
         end += 4;

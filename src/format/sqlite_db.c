@@ -4,16 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t be32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static uint32_t be16(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 8 | p[1];
-}
-
 const uint8_t *rv_sq_file_page(const struct rv_sq_db *db, uint32_t number)
 {
     int64_t at = db->base + (int64_t)(number - 1) * db->page_size;
@@ -37,13 +27,13 @@ bool rv_sq_page_header(const struct rv_sq_db *db, const uint8_t *page, uint32_t 
 {
     uint32_t at = number == 1 ? 100 : 0;
     const uint8_t *p = page + at;
-    struct rv_sq_page_header h = { .type = p[0], .at = at, .freeblock = be16(p + 1), .cells = be16(p + 3) };
-    h.content = be16(p + 5) ? be16(p + 5) : 65536;
+    struct rv_sq_page_header h = { .type = p[0], .at = at, .freeblock = rv_sq_u16(p + 1), .cells = rv_sq_u16(p + 3) };
+    h.content = rv_sq_u16(p + 5) ? rv_sq_u16(p + 5) : 65536;
     bool inner = h.type == 2 || h.type == 5;
     if (!inner && h.type != 10 && h.type != 13)
         return false;
     h.pointers = at + (inner ? 12 : 8);
-    h.right = inner ? be32(p + 8) : 0;
+    h.right = inner ? rv_sq_u32(p + 8) : 0;
     if (h.content > db->page_size || h.pointers + 2 * h.cells > db->usable || h.freeblock + 4 > db->usable)
         return false;
     *out = h;
@@ -52,7 +42,7 @@ bool rv_sq_page_header(const struct rv_sq_db *db, const uint8_t *page, uint32_t 
 
 uint32_t rv_sq_cell_pointer(const uint8_t *page, const struct rv_sq_page_header *h, uint32_t index)
 {
-    return be16(page + h->pointers + 2 * index);
+    return rv_sq_u16(page + h->pointers + 2 * index);
 }
 
 bool rv_sq_cell_read(const struct rv_sq_db *db, const uint8_t *page, uint32_t at, bool table_leaf,
@@ -79,7 +69,7 @@ bool rv_sq_cell_read(const struct rv_sq_db *db, const uint8_t *page, uint32_t at
     if (c.local < c.payload) {
         if (c.end + 4 > db->usable)
             return false;
-        c.overflow = be32(page + c.end);
+        c.overflow = rv_sq_u32(page + c.end);
         c.end += 4;
     }
     if (c.end - at < 4)
@@ -91,11 +81,6 @@ bool rv_sq_cell_read(const struct rv_sq_db *db, const uint8_t *page, uint32_t at
 }
 
 /* ---- opening: header, or a vote of the pages ---- */
-
-static bool page_size_legal(uint32_t size)
-{
-    return size >= 512 && size <= 65536 && (size & (size - 1)) == 0;
-}
 
 /* Header and cell pointers of one page look like a b-tree page of this size. */
 static bool page_votes(struct rv_span file, size_t at, uint32_t size)
@@ -131,21 +116,21 @@ static bool header_plausible(struct rv_span file)
     if (file.len < 100)
         return false;
     const uint8_t *h = file.ptr;
-    uint32_t size = be16(h + 16) == 1 ? 65536 : be16(h + 16);
-    return memcmp(h, "SQLite format 3", 16) == 0 && page_size_legal(size) && h[20] < 128 && size - h[20] >= 480 &&
+    uint32_t size = rv_sq_u16(h + 16) == 1 ? 65536 : rv_sq_u16(h + 16);
+    return memcmp(h, "SQLite format 3", 16) == 0 && rv_sq_page_size_legal(size) && h[20] < 128 && size - h[20] >= 480 &&
            h[21] == 64 && h[22] == 32 && h[23] == 32 && (h[18] == 1 || h[18] == 2) && (h[19] == 1 || h[19] == 2);
 }
 
 static void read_header(struct rv_sq_db *db, const uint8_t *h)
 {
-    db->page_size = be16(h + 16) == 1 ? 65536 : be16(h + 16);
+    db->page_size = rv_sq_u16(h + 16) == 1 ? 65536 : rv_sq_u16(h + 16);
     db->usable = db->page_size - h[20];
-    db->auto_vacuum = be32(h + 52) != 0;
+    db->auto_vacuum = rv_sq_u32(h + 52) != 0;
     db->wal_mode = h[18] == 2;
-    db->schema_format = be32(h + 44);
-    db->schema_cookie = be32(h + 40);
-    db->writer = be32(h + 96);
-    uint32_t encoding = be32(h + 56);
+    db->schema_format = rv_sq_u32(h + 44);
+    db->schema_cookie = rv_sq_u32(h + 40);
+    db->writer = rv_sq_u32(h + 96);
+    uint32_t encoding = rv_sq_u32(h + 56);
     db->encoding = encoding >= 1 && encoding <= 3 ? (enum rv_sq_encoding)encoding : RV_SQ_UTF8;
 }
 
@@ -204,7 +189,7 @@ static bool find_header(struct rv_sq_db *db)
     if (hit == NULL || (size_t)(hit - db->file.ptr) + 512 > db->file.len)
         return false;
     struct rv_span rest = rv_span(hit, db->file.len - (size_t)(hit - db->file.ptr));
-    uint32_t size = be16(hit + 16) == 1 ? 65536 : be16(hit + 16);
+    uint32_t size = rv_sq_u16(hit + 16) == 1 ? 65536 : rv_sq_u16(hit + 16);
     read_header(db, hit);
     db->base = hit - db->file.ptr;
     if (header_plausible(rest) && (rest.len < 3 * (size_t)size || count_votes(rest, size, size) > 0 || rest.len < 4096))
@@ -246,7 +231,7 @@ static uint32_t fitting_children(const struct rv_sq_db *db, uint32_t pages)
         for (uint32_t i = 0; i < h.cells && i < 64; i++) {
             uint32_t at = rv_sq_cell_pointer(page, &h, i);
             if (at + 4 <= db->usable)
-                fits += child_fits(db, be32(page + at), h.type);
+                fits += child_fits(db, rv_sq_u32(page + at), h.type);
         }
     }
     return fits;
@@ -294,8 +279,8 @@ bool rv_sq_db_open(struct rv_sq_db *db, struct rv_span file, struct rv_error *er
     if (db->page_count == 0)
         return rv_fail(err, RV_E_FORMAT, "the file is shorter than one page of %u bytes", db->page_size);
     if (db->header_good) {
-        uint32_t told = be32(file.ptr + 28);
-        if (be32(file.ptr + 24) == be32(file.ptr + 92) && told != 0 && told != db->page_count)
+        uint32_t told = rv_sq_u32(file.ptr + 28);
+        if (rv_sq_u32(file.ptr + 24) == rv_sq_u32(file.ptr + 92) && told != 0 && told != db->page_count)
             db->damaged = db->damaged || told > db->page_count || file.len % db->page_size != 0;
     }
     return true;

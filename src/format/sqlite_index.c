@@ -59,26 +59,6 @@ static uint64_t key_of(uint16_t table, const struct rv_sq_value *value, int64_t 
     return h ? h : 1;
 }
 
-/* Decodes the values of a record that lies on its page; returns their count. */
-static unsigned values_of(struct rv_span record, struct rv_sq_value *out, unsigned most)
-{
-    const uint8_t *end = record.ptr + record.len;
-    uint64_t head = 0, serial = 0;
-    unsigned n = rv_sq_varint(record.ptr, end, &head), count = 0;
-    if (n == 0 || head > record.len)
-        return 0;
-    uint64_t body = head;
-    for (uint64_t at = n; at < head && count < most; at += n) {
-        n = rv_sq_varint(record.ptr + at, record.ptr + head, &serial);
-        uint64_t size = rv_sq_body_size(serial);
-        if (n == 0 || size > record.len - body)
-            return count;
-        out[count++] = rv_sq_value(serial, record.ptr + body);
-        body += size;
-    }
-    return count;
-}
-
 static bool add_page(struct rv_sq_db *db, struct set *set, uint32_t number, struct rv_error *err)
 {
     enum { KEYS_MAX = 32 };
@@ -92,7 +72,7 @@ static bool add_page(struct rv_sq_db *db, struct set *set, uint32_t number, stru
         uint32_t at = rv_sq_cell_pointer(page, &h, i) + (h.type == 2 ? 4 : 0);
         if (!rv_sq_cell_read(db, page, at, false, &cell) || cell.overflow != 0)
             continue;
-        unsigned n = values_of(rv_span(page + cell.local_at, cell.local), v, KEYS_MAX);
+        unsigned n = rv_sq_record_values(rv_span(page + cell.local_at, cell.local), v, KEYS_MAX);
         if (n >= 2 && n < KEYS_MAX && v[0].kind != RV_SQ_NULL &&
             !add(set, key_of(db->owner[number - 1], &v[0], v[n - 1].integer), err))
             return false;
@@ -111,7 +91,7 @@ static unsigned named_by(const struct rv_sq_db *db, const struct set *set, const
     for (uint32_t i = 0; i < h->cells && i < SAMPLE; i++) {
         if (!rv_sq_cell_read(db, page, rv_sq_cell_pointer(page, h, i), true, &cell))
             continue;
-        unsigned n = values_of(rv_span(page + cell.local_at, cell.local), v, COLUMNS_MAX);
+        unsigned n = rv_sq_record_values(rv_span(page + cell.local_at, cell.local), v, COLUMNS_MAX);
         bool hit = false;
         if (n < COLUMNS_MAX && (n > db->tables[table]->stored || n < db->tables[table]->least_stored))
             continue; /* small numbers meet by chance; the form of another table does not */

@@ -164,8 +164,7 @@ static double real_bits(const struct rv_sq_learned *s, double v)
     return v >= s->real_min - slack && v <= s->real_max + slack ? 6 : n < 8 ? -2 : -6;
 }
 
-static double text_bits(const struct rv_sq_table *t, const struct rv_sq_learned *s, struct rv_span text,
-                        enum rv_sq_encoding encoding)
+static double text_bits(const struct rv_sq_learned *s, struct rv_span text, enum rv_sq_encoding encoding)
 {
     size_t characters = rv_sq_text_valid(text, encoding);
     if (characters == 0)
@@ -186,7 +185,6 @@ static double text_bits(const struct rv_sq_table *t, const struct rv_sq_learned 
                 bits -= 4;
                 break;
             }
-    (void)t;
     return bits;
 }
 
@@ -203,7 +201,7 @@ double rv_sq_value_bits(const struct rv_sq_table *t, unsigned place, const struc
     if (v->kind == RV_SQ_REAL)
         return real_bits(s, v->real);
     if (v->kind == RV_SQ_TEXT)
-        return text_bits(t, s, v->bytes, encoding);
+        return text_bits(s, v->bytes, encoding);
     if (v->kind == RV_SQ_BLOB)
         return s->seen[RV_SQ_BLOB] >= 4 && v->bytes.len > 4 * (size_t)s->length_max + 64 ? -5 : 0;
     return 0;

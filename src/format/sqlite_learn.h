@@ -17,7 +17,6 @@ double rv_sq_value_bits(const struct rv_sq_table *table, unsigned place, const s
                         enum rv_sq_encoding encoding);
 
 /* sqlite_map.c */
-bool rv_sq_master_row(const struct rv_sq_db *db, struct rv_span record, struct rv_sq_value out[5], struct rv_buf *text);
 bool rv_sq_text_to_utf8(struct rv_span text, enum rv_sq_encoding encoding, struct rv_buf *out, struct rv_error *err);
 bool rv_sq_payload(const struct rv_sq_db *db, const uint8_t *page, const struct rv_sq_cell *cell, struct rv_buf *out,
                    struct rv_error *err);

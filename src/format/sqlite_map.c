@@ -6,11 +6,6 @@
 #include <string.h>
 #include <strings.h>
 
-static uint32_t be32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 struct stack {
     uint32_t *pages;
     size_t count, room;
@@ -59,7 +54,7 @@ static void claim_chain(struct rv_sq_db *db, const struct rv_sq_cell *cell, uint
             return;
         uint64_t here = db->usable - 4;
         left -= left < here ? left : here;
-        page = be32(bytes);
+        page = rv_sq_u32(bytes);
     }
     if (page != 0)
         trouble(db);
@@ -69,7 +64,6 @@ struct walk {
     struct rv_sq_db *db;
     struct stack todo;
     uint16_t owner;
-    bool index; /* a separate index, or a WITHOUT ROWID table */
     uint32_t leaves;
     struct rv_error *err;
 };
@@ -141,7 +135,7 @@ static bool visit_inner(struct walk *w, const uint8_t *page, const struct rv_sq_
             trouble(db);
             continue;
         }
-        if (!push_child(w, be32(page + at), index))
+        if (!push_child(w, rv_sq_u32(page + at), index))
             return false;
         if (index && rv_sq_cell_read(db, page, at + 4, false, &cell) && cell.overflow != 0)
             claim_chain(db, &cell, w->owner);
@@ -151,7 +145,7 @@ static bool visit_inner(struct walk *w, const uint8_t *page, const struct rv_sq_
 
 static bool walk_tree(struct rv_sq_db *db, uint32_t root, uint16_t owner, bool index, struct rv_error *err)
 {
-    struct walk w = { .db = db, .owner = owner, .index = index, .err = err };
+    struct walk w = { .db = db, .owner = owner, .err = err };
     bool fine = push_child(&w, root, index);
     while (fine && w.todo.count > 0) {
         uint32_t number = w.todo.pages[--w.todo.count];
@@ -193,30 +187,6 @@ static bool note_entry(struct schema *s, uint32_t root, uint16_t table, struct r
     s->entries[s->count++] =
         (struct entry){ root, table, of.ptr ? rv_text_copy_n((const char *)of.ptr, of.len) : NULL };
     return true;
-}
-
-bool rv_sq_master_row(const struct rv_sq_db *db, struct rv_span record, struct rv_sq_value out[5], struct rv_buf *text)
-{
-    struct rv_reader r = { .in = record };
-    uint64_t head = 0, serial = 0;
-    const uint8_t *end = record.ptr + record.len;
-    unsigned n = rv_sq_varint(record.ptr, end, &head);
-    (void)r;
-    (void)db;
-    (void)text;
-    if (n == 0 || head > record.len)
-        return false;
-    size_t at = n, body = (size_t)head;
-    for (unsigned i = 0; i < 5; i++) {
-        n = at < head ? rv_sq_varint(record.ptr + at, end, &serial) : 0;
-        uint64_t size = rv_sq_body_size(serial);
-        if (n == 0 || size > record.len - body)
-            return false;
-        out[i] = rv_sq_value(serial, record.ptr + body);
-        at += n;
-        body += (size_t)size;
-    }
-    return out[0].kind == RV_SQ_TEXT && out[1].kind == RV_SQ_TEXT;
 }
 
 /* UTF-16 names and SQL to UTF-8 (ASCII kept, others as they decode); `out` is cleared first. */
@@ -269,7 +239,7 @@ bool rv_sq_payload(const struct rv_sq_db *db, const uint8_t *page, const struct 
         if (!rv_buf_add(out, rv_span(bytes + 4, here), err))
             return false;
         left -= here;
-        next = be32(bytes);
+        next = rv_sq_u32(bytes);
     }
     return true;
 }
@@ -279,7 +249,7 @@ static bool take_schema_row(struct rv_sq_db *db, struct schema *s, struct rv_spa
 {
     struct rv_sq_value v[5];
     struct rv_error ignored;
-    if (!rv_sq_master_row(db, record, v, text))
+    if (rv_sq_record_values(record, v, 5) < 5 || v[0].kind != RV_SQ_TEXT || v[1].kind != RV_SQ_TEXT)
         return true;
     db->schema_objects++;
     uint32_t root = v[3].integer > 0 && v[3].integer <= UINT32_MAX ? (uint32_t)v[3].integer : 0;
@@ -343,21 +313,21 @@ static void walk_freelist(struct rv_sq_db *db)
     const uint8_t *first = rv_sq_page(db, 1);
     if (first == NULL || memcmp(first, "SQLite format 3", 16) != 0)
         return;
-    uint32_t trunk = be32(first + 32), told = be32(first + 36);
+    uint32_t trunk = rv_sq_u32(first + 32), told = rv_sq_u32(first + 36);
     while (trunk != 0) {
         const uint8_t *page = rv_sq_page(db, trunk);
         if (page == NULL || !claim(db, trunk, RV_SQ_PAGE_TRUNK, RV_SQ_NO_TABLE))
             break;
         db->free_pages++;
-        uint32_t count = be32(page + 4);
+        uint32_t count = rv_sq_u32(page + 4);
         if (count > db->usable / 4 - 2) {
             trouble(db);
             count = 0;
         }
         for (uint32_t i = 0; i < count; i++)
-            if (claim(db, be32(page + 8 + 4 * i), RV_SQ_PAGE_FREE, RV_SQ_NO_TABLE))
+            if (claim(db, rv_sq_u32(page + 8 + 4 * i), RV_SQ_PAGE_FREE, RV_SQ_NO_TABLE))
                 db->free_pages++;
-        trunk = be32(page);
+        trunk = rv_sq_u32(page);
     }
     if (told != db->free_pages)
         trouble(db);

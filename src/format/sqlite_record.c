@@ -202,3 +202,22 @@ uint64_t rv_sq_value_hash(uint64_t h, const struct rv_sq_value *v)
         return rv_sq_mix(rv_sq_mix(h, 2), (uint64_t)v->integer);
     }
 }
+
+unsigned rv_sq_record_values(struct rv_span record, struct rv_sq_value *out, unsigned most)
+{
+    const uint8_t *end = record.ptr + record.len;
+    uint64_t head = 0, serial = 0;
+    unsigned n = rv_sq_varint(record.ptr, end, &head), count = 0;
+    if (n == 0 || head > record.len)
+        return 0;
+    uint64_t body = head;
+    for (uint64_t at = n; at < head && count < most; at += n) {
+        n = rv_sq_varint(record.ptr + at, record.ptr + head, &serial);
+        uint64_t size = rv_sq_body_size(serial);
+        if (n == 0 || size > record.len - body)
+            return count;
+        out[count++] = rv_sq_value(serial, record.ptr + body);
+        body += size;
+    }
+    return count;
+}

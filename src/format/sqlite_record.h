@@ -34,6 +34,20 @@ struct rv_sq_value {
     struct rv_span bytes; /* TEXT, BLOB: borrowed from the record */
 };
 
+/* Fixed-size integers on pages; the caller has checked that the bytes are there. */
+static inline uint32_t rv_sq_u16(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 8 | p[1];
+}
+static inline uint32_t rv_sq_u32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+static inline bool rv_sq_page_size_legal(uint32_t size)
+{
+    return size >= 512 && size <= 65536 && (size & (size - 1)) == 0;
+}
+
 /** Length of the varint at p (1..9), 0 when it is cut by end. SQLite writes only shortest forms. */
 unsigned rv_sq_varint_long(const uint8_t *p, const uint8_t *end, uint64_t *value);
 static inline unsigned rv_sq_varint(const uint8_t *p, const uint8_t *end, uint64_t *value)
@@ -83,3 +97,6 @@ uint32_t rv_sq_local_size(uint64_t payload, uint32_t usable, bool table_leaf);
 /** Hash of a value, equal for equal values however they are stored. */
 uint64_t rv_sq_value_hash(uint64_t seed, const struct rv_sq_value *value);
 uint64_t rv_sq_mix(uint64_t hash, uint64_t value);
+
+/** Values of a record that lies whole in `record`, at most `most`; returns how many could be read. */
+unsigned rv_sq_record_values(struct rv_span record, struct rv_sq_value *out, unsigned most);

@@ -16,7 +16,7 @@ static bool assemble(struct rv_sq_carver *c, const struct rv_sq_hit *hit, const 
         if (page == NULL || !rv_buf_add(&c->payload, rv_span(page + 4, here), &err))
             return false;
         left -= here;
-        next = (uint32_t)page[0] << 24 | (uint32_t)page[1] << 16 | (uint32_t)page[2] << 8 | page[3];
+        next = rv_sq_u32(page);
         if (left == 0 && next != 0)
             return false; /* the chain of a whole row ends with its bytes */
     }

@@ -5,19 +5,9 @@
 
 enum { WAL_HEADER = 32, FRAME_HEADER = 24 };
 
-static uint32_t be32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 static uint32_t le32(const uint8_t *p)
 {
     return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
-}
-
-static bool page_size_legal(uint32_t size)
-{
-    return size >= 512 && size <= 65536 && (size & (size - 1)) == 0;
 }
 
 struct sum {
@@ -27,8 +17,8 @@ struct sum {
 static struct sum add_words(struct sum s, struct rv_span in, bool big)
 {
     for (size_t i = 0; i + 8 <= in.len; i += 8) {
-        s.a += (big ? be32(in.ptr + i) : le32(in.ptr + i)) + s.b;
-        s.b += (big ? be32(in.ptr + i + 4) : le32(in.ptr + i + 4)) + s.a;
+        s.a += (big ? rv_sq_u32(in.ptr + i) : le32(in.ptr + i)) + s.b;
+        s.b += (big ? rv_sq_u32(in.ptr + i + 4) : le32(in.ptr + i + 4)) + s.a;
     }
     return s;
 }
@@ -37,7 +27,7 @@ static bool frame_sum_holds(struct sum seed, const uint8_t *frame, uint32_t page
 {
     struct sum s = add_words(seed, rv_span(frame, 8), big);
     s = add_words(s, rv_span(frame + FRAME_HEADER, page_size), big);
-    return s.a == be32(frame + 16) && s.b == be32(frame + 20);
+    return s.a == rv_sq_u32(frame + 16) && s.b == rv_sq_u32(frame + 20);
 }
 
 /* Each frame's snapshot is the next commit frame of its generation. */
@@ -46,7 +36,7 @@ static void set_snapshots(struct rv_sq_images *out, struct rv_span wal, uint32_t
     uint32_t end = out->count, salt = 0;
     for (uint32_t i = out->count; i-- > 0;) {
         const uint8_t *frame = wal.ptr + WAL_HEADER + (size_t)i * frame_size;
-        if (out->items[i].salt != salt || be32(frame + 4) != 0) {
+        if (out->items[i].salt != salt || rv_sq_u32(frame + 4) != 0) {
             end = i + 1;
             salt = out->items[i].salt;
         }
@@ -77,9 +67,9 @@ bool rv_sq_wal_read(struct rv_span wal, struct rv_sq_images *out, struct rv_erro
     memset(out, 0, sizeof *out);
     if (wal.len < WAL_HEADER + FRAME_HEADER)
         return true;
-    uint32_t magic = be32(wal.ptr), size = be32(wal.ptr + 8);
+    uint32_t magic = rv_sq_u32(wal.ptr), size = rv_sq_u32(wal.ptr + 8);
     bool big = magic & 1;
-    if ((magic & ~1u) != 0x377f0682 || !page_size_legal(size))
+    if ((magic & ~1u) != 0x377f0682 || !rv_sq_page_size_legal(size))
         return rv_fail(err, RV_E_FORMAT, "the write-ahead log has no valid header");
     uint32_t frame_size = size + FRAME_HEADER;
     uint32_t frames = (uint32_t)((wal.len - WAL_HEADER) / frame_size);
@@ -88,7 +78,7 @@ bool rv_sq_wal_read(struct rv_span wal, struct rv_sq_images *out, struct rv_erro
     if (out->items == NULL)
         return rv_fail_nomem(err);
     struct sum head = add_words((struct sum){ 0, 0 }, rv_span(wal.ptr, 24), big);
-    bool chain = head.a == be32(wal.ptr + 24) && head.b == be32(wal.ptr + 28);
+    bool chain = head.a == rv_sq_u32(wal.ptr + 24) && head.b == rv_sq_u32(wal.ptr + 28);
     out->damaged = !chain;
     struct sum seed = head;
     uint32_t committed = 0;
@@ -96,15 +86,15 @@ bool rv_sq_wal_read(struct rv_span wal, struct rv_sq_images *out, struct rv_erro
         const uint8_t *frame = wal.ptr + WAL_HEADER + (size_t)i * frame_size;
         bool sum = frame_sum_holds(seed, frame, size, big);
         bool salts = memcmp(frame + 8, wal.ptr + 16, 8) == 0;
-        chain = chain && salts && sum && be32(frame) > 0;
+        chain = chain && salts && sum && rv_sq_u32(frame) > 0;
         struct rv_sq_image *image = &out->items[i];
-        *image = (struct rv_sq_image){ frame + FRAME_HEADER, be32(frame), be32(frame + 8), 0,
+        *image = (struct rv_sq_image){ frame + FRAME_HEADER, rv_sq_u32(frame), rv_sq_u32(frame + 8), 0,
                                        salts ? RV_SQ_IMAGE_UNCOMMITTED : RV_SQ_IMAGE_STALE };
-        if (chain && be32(frame + 4) != 0) {
+        if (chain && rv_sq_u32(frame + 4) != 0) {
             committed = i + 1;
-            out->pages_after = be32(frame + 4);
+            out->pages_after = rv_sq_u32(frame + 4);
         }
-        seed = (struct sum){ be32(frame + 16), be32(frame + 20) };
+        seed = (struct sum){ rv_sq_u32(frame + 16), rv_sq_u32(frame + 20) };
     }
     out->count = frames;
     mark_current(out, committed);
@@ -129,9 +119,9 @@ static size_t take_records(struct rv_span j, size_t at, uint32_t size, uint32_t 
                            struct rv_sq_images *out)
 {
     for (uint32_t i = 0; i < limit && at + 8 + size <= j.len; i++, at += 8 + (size_t)size) {
-        uint32_t number = be32(j.ptr + at);
+        uint32_t number = rv_sq_u32(j.ptr + at);
         const uint8_t *page = j.ptr + at + 4;
-        if (number == 0 || (nonce != NULL && record_sum(*nonce, page, size) != be32(page + size)))
+        if (number == 0 || (nonce != NULL && record_sum(*nonce, page, size) != rv_sq_u32(page + size)))
             break;
         if (nonce == NULL && number > 0x00FFFFFF)
             break; /* a zeroed header: nothing but plausibility tells where the records end */
@@ -146,8 +136,8 @@ static bool guess_nonce(struct rv_span j, size_t at, uint32_t size, uint32_t *no
     if (at + 8 + size > j.len)
         return false;
     const uint8_t *page = j.ptr + at + 4;
-    *nonce = be32(page + size) - record_sum(0, page, size);
-    return be32(j.ptr + at) != 0;
+    *nonce = rv_sq_u32(page + size) - record_sum(0, page, size);
+    return rv_sq_u32(j.ptr + at) != 0;
 }
 
 bool rv_sq_journal_read(struct rv_span j, uint32_t page_size, struct rv_sq_images *out, struct rv_error *err)
@@ -171,13 +161,14 @@ bool rv_sq_journal_read(struct rv_span j, uint32_t page_size, struct rv_sq_image
     }
     size_t at = 0;
     while (at + 28 <= j.len && memcmp(j.ptr + at, journal_magic, 8) == 0) {
-        uint32_t count = be32(j.ptr + at + 8), nonce = be32(j.ptr + at + 12), sector = be32(j.ptr + at + 20);
-        uint32_t size = be32(j.ptr + at + 24);
+        uint32_t count = rv_sq_u32(j.ptr + at + 8), nonce = rv_sq_u32(j.ptr + at + 12),
+                 sector = rv_sq_u32(j.ptr + at + 20);
+        uint32_t size = rv_sq_u32(j.ptr + at + 24);
         if (at == 0) {
-            out->pages_after = be32(j.ptr + 16);
+            out->pages_after = rv_sq_u32(j.ptr + 16);
             out->page_size = size;
         }
-        if (!page_size_legal(size) || size != out->page_size || sector < 32 || sector > 65536)
+        if (!rv_sq_page_size_legal(size) || size != out->page_size || sector < 32 || sector > 65536)
             return rv_fail(err, RV_E_FORMAT, "the rollback journal has no valid header");
         /* A count of 0 was not synced yet: as many records as their checksums prove. */
         size_t end = take_records(j, at + sector, size, count ? count : UINT32_MAX, &nonce, out);

@@ -30,7 +30,7 @@ struct entry {
     struct rv_sq_hit hit;
     uint64_t hash; /* of table and values */
     int64_t rowid;
-    bool rowid_known, dead, older; /* older: its rowid lives with other values */
+    bool rowid_known, dead;
 };
 
 struct scan {
@@ -244,7 +244,7 @@ static bool target_of_page(struct scan *s, uint32_t number, struct rv_sq_target 
         return true;
     case RV_SQ_PAGE_TRUNK: {
         const uint8_t *p = out->page + 4;
-        uint32_t leaves = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+        uint32_t leaves = rv_sq_u32(p);
         out->origin = RV_SQ_FROM_FREE_PAGE;
         out->no_header = true;
         out->start = leaves <= s->db.usable / 4 - 2 ? 8 + 4 * leaves : 8;
@@ -589,11 +589,6 @@ static bool open_all(struct scan *s, struct rv_span db, struct rv_span wal, stru
     return apply_logs(s, err) && rv_sq_db_map(&s->db, err) && (!s->options->salvage || rv_sq_db_reassign(&s->db, err));
 }
 
-static uint32_t be16(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 8 | p[1];
-}
-
 static bool all_zero(const uint8_t *p, size_t len)
 {
     for (size_t i = 0; i < len; i++)
@@ -622,7 +617,7 @@ static void count_residue(struct scan *s, uint32_t number)
         return;
     uint32_t block = h.freeblock;
     for (unsigned i = 0; block != 0 && block + 4 <= s->db.usable && i < s->db.usable / 4; i++) {
-        uint32_t next = be16(page + block), size = be16(page + block + 2);
+        uint32_t next = rv_sq_u16(page + block), size = rv_sq_u16(page + block + 2);
         if (size < 4 || block + size > s->db.usable || (next != 0 && next < block + size))
             break;
         bool wiped = all_zero(page + block + 4, size - 4);
