@@ -59,6 +59,14 @@ static uint64_t key_of(uint16_t table, const struct rv_sq_value *value, int64_t 
     return h ? h : 1;
 }
 
+/* A value that two tables hardly share by chance: small numbers and short words meet everywhere. */
+static bool distinctive(const struct rv_sq_value *v)
+{
+    if (v->kind == RV_SQ_TEXT || v->kind == RV_SQ_BLOB)
+        return v->bytes.len >= 4;
+    return v->kind == RV_SQ_REAL || v->integer > 1023 || v->integer < -1023;
+}
+
 static bool add_page(struct rv_sq_db *db, struct set *set, uint32_t number, struct rv_error *err)
 {
     enum { KEYS_MAX = 32 };
@@ -73,7 +81,7 @@ static bool add_page(struct rv_sq_db *db, struct set *set, uint32_t number, stru
         if (!rv_sq_cell_read(db, page, at, false, &cell) || cell.overflow != 0)
             continue;
         unsigned n = rv_sq_record_values(rv_span(page + cell.local_at, cell.local), v, KEYS_MAX);
-        if (n >= 2 && n < KEYS_MAX && v[0].kind != RV_SQ_NULL &&
+        if (n >= 2 && n < KEYS_MAX && distinctive(&v[0]) &&
             !add(set, key_of(db->owner[number - 1], &v[0], v[n - 1].integer), err))
             return false;
     }
@@ -96,7 +104,7 @@ static unsigned named_by(const struct rv_sq_db *db, const struct set *set, const
         if (n < COLUMNS_MAX && (n > db->tables[table]->stored || n < db->tables[table]->least_stored))
             continue; /* small numbers meet by chance; the form of another table does not */
         for (unsigned k = 0; k < n && !hit; k++)
-            hit = v[k].kind != RV_SQ_NULL && has(set, key_of(table, &v[k], cell.rowid));
+            hit = distinctive(&v[k]) && has(set, key_of(table, &v[k], cell.rowid));
         named += hit;
     }
     return named;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "format/sqlite_schema.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -179,6 +181,54 @@ static void read_primary_key(struct lexer *l, struct builder *b, struct rv_sq_co
         b->table->ipk = (int)(column - b->table->columns);
 }
 
+/* A number that TEXT affinity turns into text, or that integer columns keep without its fraction. */
+static void settle_number(struct rv_sq_value *v, struct rv_span text, bool negative, enum rv_sq_affinity affinity)
+{
+    char digits[64], *end = digits;
+    size_t n = text.len < sizeof digits - 2 ? text.len : sizeof digits - 2;
+    digits[0] = '-';
+    memcpy(digits + 1, text.ptr, n);
+    digits[n + 1] = '\0';
+    const char *from = negative ? digits : digits + 1;
+    if (affinity == RV_SQ_AFF_TEXT) {
+        v->kind = RV_SQ_TEXT;
+        v->bytes = rv_span(rv_text_copy(from), strlen(from));
+        return;
+    }
+    errno = 0;
+    long long whole = strtoll(from, &end, 0);
+    *v = (struct rv_sq_value){ .kind = RV_SQ_INT8, .integer = whole };
+    if (*end != '\0' || errno != 0)
+        *v = (struct rv_sq_value){ .kind = RV_SQ_REAL, .real = strtod(from, &end) };
+}
+
+/* DEFAULT value: the lexer stands behind the word and ends behind the value. */
+static void read_default(struct lexer *l, struct rv_sq_column *column)
+{
+    struct rv_sq_value v = { .kind = RV_SQ_UNKNOWN };
+    bool negative = is(l, "-");
+    if (negative || is(l, "+"))
+        next(l);
+    if (l->kind == NUMBER) {
+        settle_number(&v, l->text, negative, column->affinity);
+    } else if (l->kind == QUOTED) {
+        char *text = identifier(l);
+        v.kind = text != NULL ? RV_SQ_TEXT : RV_SQ_UNKNOWN;
+        v.bytes = rv_span(text, text != NULL ? strlen(text) : 0);
+    } else if (is(l, "NULL")) {
+        v.kind = RV_SQ_NULL;
+    } else if (is(l, "TRUE") || is(l, "FALSE")) {
+        v.kind = is(l, "TRUE") ? RV_SQ_ONE : RV_SQ_ZERO;
+        v.integer = is(l, "TRUE");
+    }
+    rv_free((void *)(uintptr_t)column->fallback.bytes.ptr);
+    column->fallback = v;
+    if (is(l, "("))
+        skip_group(l);
+    else if (l->kind != END && !is(l, ",") && !is(l, ")"))
+        next(l);
+}
+
 static void read_column_constraints(struct lexer *l, struct builder *b, struct rv_sq_column *column, const char *type)
 {
     bool generated = false;
@@ -192,6 +242,9 @@ static void read_column_constraints(struct lexer *l, struct builder *b, struct r
             next(l);
             if (is(l, "NULL"))
                 column->not_null = true;
+        } else if (is(l, "DEFAULT")) {
+            next(l);
+            read_default(l, column);
         } else if (is(l, "AS")) {
             generated = true;
             column->generated_virtual = true; /* unless STORED follows */
@@ -400,8 +453,10 @@ void rv_sq_table_free(struct rv_sq_table *t)
 {
     if (t == NULL)
         return;
-    for (unsigned i = 0; i < t->count; i++)
+    for (unsigned i = 0; i < t->count; i++) {
         rv_free(t->columns[i].name);
+        rv_free((void *)(uintptr_t)t->columns[i].fallback.bytes.ptr);
+    }
     rv_free(t->columns);
     rv_free(t->order);
     rv_free(t->learned);

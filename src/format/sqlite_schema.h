@@ -28,6 +28,8 @@ struct rv_sq_column {
     bool not_null, generated_virtual;
     uint8_t pk;         /* place in the PRIMARY KEY from 1, 0 none */
     bool exact_integer; /* declared as INTEGER, to the letter */
+    /* What rows from before ALTER TABLE ADD COLUMN show; UNKNOWN: an expression. Its bytes (UTF-8) are owned. */
+    struct rv_sq_value fallback;
 };
 
 struct rv_sq_table {

@@ -126,17 +126,33 @@ static const struct rv_sq_value *stored_value(const struct rv_sq_row *row, unsig
     return NULL;
 }
 
+/*
+ * The value that SQL would show: the rowid in its column, defaults where a row is older than the column, and numbers
+ * of REAL columns as such (integers are stored short, file format document section 2.1).
+ */
+static struct rv_sq_value shown_value(const struct rv_sq_row *row, unsigned declared, bool *ours)
+{
+    const struct rv_sq_column *column = &row->table->columns[declared];
+    const struct rv_sq_value *stored = stored_value(row, declared);
+    struct rv_sq_value v = stored != NULL ? *stored : column->fallback;
+    *ours = stored == NULL; /* text from the schema is UTF-8 */
+    if ((int)declared == row->table->ipk)
+        return (struct rv_sq_value){ .kind = row->rowid_known ? RV_SQ_INT8 : RV_SQ_UNKNOWN, .integer = row->rowid };
+    if (stored == NULL && column->generated_virtual)
+        v.kind = RV_SQ_UNKNOWN;
+    bool integer = (v.kind >= RV_SQ_INT1 && v.kind <= RV_SQ_INT8) || v.kind == RV_SQ_ZERO || v.kind == RV_SQ_ONE;
+    if (column->affinity == RV_SQ_AFF_REAL && integer)
+        v = (struct rv_sq_value){ .kind = RV_SQ_REAL, .real = (double)v.integer };
+    return v;
+}
+
 static bool put_values(struct rv_buf *out, const struct rv_sq_row *row, enum rv_sq_encoding encoding,
                        struct rv_error *err)
 {
     for (unsigned i = 0; i < row->table->count; i++) {
-        struct rv_sq_value null = { .kind = RV_SQ_NULL };
-        const struct rv_sq_value *v = stored_value(row, i);
-        if ((int)i == row->table->ipk) {
-            null = (struct rv_sq_value){ .kind = row->rowid_known ? RV_SQ_INT8 : RV_SQ_UNKNOWN, .integer = row->rowid };
-            v = NULL;
-        }
-        if ((i > 0 && !put(out, ",", err)) || !put_value(out, v ? v : &null, encoding, err))
+        bool ours;
+        struct rv_sq_value v = shown_value(row, i, &ours);
+        if ((i > 0 && !put(out, ",", err)) || !put_value(out, &v, ours ? RV_SQ_UTF8 : encoding, err))
             return false;
     }
     return true;
