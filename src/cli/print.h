@@ -9,6 +9,11 @@ typedef void rv_print_fn(const struct rv_face *face, const json_t *result);
 /** Text of a key, cleaned by the verb already, or `otherwise`. */
 const char *rv_json_text(const json_t *object, const char *key, const char *otherwise);
 
+/** Words broken at blanks so that no line, with its indent, is longer than width; ends the line. */
+void rv_print_wrapped(const char *text, int indent, int width);
+/** The same with a mark (" 1.", "-") in the first line's indent. */
+void rv_print_hanging(const char *mark, const char *text, int indent, int width);
+
 rv_print_fn rv_print_restore, rv_print_jobs;
 
 /* print_device.c */
@@ -16,3 +21,6 @@ rv_print_fn rv_print_list, rv_print_info, rv_print_mode;
 
 /* print_status.c */
 rv_print_fn rv_print_status;
+
+/* print_guide.c */
+rv_print_fn rv_print_guide;

@@ -10,6 +10,29 @@ const char *rv_json_text(const json_t *object, const char *key, const char *othe
     return text != NULL && *text != '\0' ? text : otherwise;
 }
 
+void rv_print_hanging(const char *mark, const char *text, int indent, int width)
+{
+    int column = 0;
+    while (*text != '\0') {
+        int len = (int)strcspn(text, " ");
+        if (column > 0 && column + 1 + len > width - indent) {
+            putchar('\n');
+            column = 0;
+        }
+        printf("%-*s%.*s", column == 0 ? indent : 1, column == 0 ? mark : "", len, text);
+        mark = "";
+        column += len + (column > 0 ? 1 : 0);
+        text += len;
+        text += strspn(text, " ");
+    }
+    putchar('\n');
+}
+
+void rv_print_wrapped(const char *text, int indent, int width)
+{
+    rv_print_hanging("", text, indent, width);
+}
+
 /* A verb without a renderer of its own: its facts, one a line, nested ones indented. */
 static void print_plain(const json_t *value, int indent)
 {
@@ -43,16 +66,10 @@ static const struct {
     rv_print_fn *print;
 } printers[] = {
     /* clang-format off: one a line merges */
-    { "", rv_print_status },
-    { "info", rv_print_info },
-    { "list", rv_print_list },
-    { "recovery enter", rv_print_mode },
-    { "recovery exit", rv_print_mode },
-    { "restart", rv_print_mode },
-    { "restore", rv_print_restore },
-    { "resume", rv_print_restore },
-    { "status", rv_print_jobs },
-    { "update", rv_print_restore },
+    { "", rv_print_status },      { "guide", rv_print_guide },         { "info", rv_print_info },
+    { "list", rv_print_list },    { "recovery enter", rv_print_mode }, { "recovery exit", rv_print_mode },
+    { "restart", rv_print_mode }, { "restore", rv_print_restore },     { "resume", rv_print_restore },
+    { "status", rv_print_jobs },  { "update", rv_print_restore },
     /* clang-format on */
 };
 

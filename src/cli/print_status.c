@@ -6,24 +6,6 @@
 
 enum { INDENT = 3 };
 
-/* Words broken at blanks so that no line is longer than the terminal's width. */
-static void print_wrapped(const char *text, int indent, int width)
-{
-    int column = 0;
-    while (*text != '\0') {
-        int len = (int)strcspn(text, " ");
-        if (column > 0 && column + 1 + len > width - indent) {
-            putchar('\n');
-            column = 0;
-        }
-        printf("%*s%.*s", column == 0 ? indent : 1, "", len, text);
-        column += len + (column > 0 ? 1 : 0);
-        text += len;
-        text += strspn(text, " ");
-    }
-    putchar('\n');
-}
-
 static void print_one(const struct rv_face *face, const json_t *device, bool numbered)
 {
     int width = face->width > 40 && face->width < 100 ? (int)face->width : 100;
@@ -42,10 +24,10 @@ static void print_one(const struct rv_face *face, const json_t *device, bool num
     if (serial != NULL)
         printf(", serial %s", serial);
     printf(" (%s)\n", rv_json_text(device, "mode_words", "?"));
-    print_wrapped(rv_json_text(device, "state_words", ""), INDENT, width);
+    rv_print_wrapped(rv_json_text(device, "state_words", ""), INDENT, width);
     if (command != NULL)
         printf("%*sNext: %s%s%s\n", INDENT, "", bold, command, off);
-    print_wrapped(rv_json_text(next, "words", ""), command != NULL ? INDENT + 6 : INDENT, width);
+    rv_print_wrapped(rv_json_text(next, "words", ""), command != NULL ? INDENT + 6 : INDENT, width);
 }
 
 void rv_print_status(const struct rv_face *face, const json_t *result)

@@ -14,6 +14,7 @@ const struct rv_command *const rv_commands[] = {
     &rv_verb_firmware_ticket_show,
     &rv_verb_firmware_ticket_verify,
     &rv_verb_firmware_verify,
+    &rv_verb_guide,
     &rv_verb_info,
     &rv_verb_list,
     &rv_verb_recover_list,

@@ -10,6 +10,7 @@ extern const struct rv_command rv_verb_firmware_info;
 extern const struct rv_command rv_verb_firmware_ticket_show;
 extern const struct rv_command rv_verb_firmware_ticket_verify;
 extern const struct rv_command rv_verb_firmware_verify;
+extern const struct rv_command rv_verb_guide;
 extern const struct rv_command rv_verb_info;
 extern const struct rv_command rv_verb_jobs; /* name "status" */
 extern const struct rv_command rv_verb_list;
