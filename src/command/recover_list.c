@@ -6,18 +6,10 @@
 #include <sys/stat.h>
 #include <time.h>
 
-struct listing {
-    struct rv_ctx *ctx;
-    struct rv_buf line;
-};
-
-static bool show(void *context, const struct rv_sq_found *found, struct rv_error *err)
+static bool show(void *context, const char *lines, struct rv_error *err)
 {
-    struct listing *l = context;
-    l->line.len = 0;
-    if (!rv_sq_found_json(found, found->encoding, &l->line, err) || !rv_buf_add(&l->line, rv_span("", 1), err))
-        return false;
-    rv_tell(l->ctx, &(struct rv_event){ .kind = RV_EVENT_ROW, .text = (const char *)l->line.data, .percent = -1 });
+    (void)err;
+    rv_tell(context, &(struct rv_event){ .kind = RV_EVENT_ROW, .text = lines, .percent = -1 });
     return true;
 }
 
@@ -81,13 +73,11 @@ static bool run_list(struct rv_run *run, struct rv_error *err)
         return rv_fail(err, RV_E_UNSUPPORTED,
                        "only the rows of a single database file can be listed so far: add --raw");
     bool all = rv_arg_flag(run->args, "all-rows");
-    struct rv_sq_scan_options options = { .live = all, .salvage = all };
+    struct rv_sq_scan_options options = { .live = all, .salvage = all, .lines = show };
     struct rv_sq_verdict verdict;
-    struct listing l = { run->ctx, RV_BUF(1u << 30) };
     struct timespec start;
     clock_gettime(CLOCK_MONOTONIC, &start);
-    bool fine = rv_sq_scan(run->ctx, from, &options, show, &l, &verdict, err);
-    rv_buf_clear(&l.line);
+    bool fine = rv_sq_scan(run->ctx, from, &options, NULL, run->ctx, &verdict, err);
     add_timing(run, from, &start);
     if (!fine)
         return rv_while(err, "searching %s", from);

@@ -117,7 +117,7 @@ static bool offer(struct rv_sq_carver *c, const struct region *r, struct reading
     struct rv_sq_candidate candidate = { .at = what.at, .end = p->end, .table = what.table, .bits = bits };
     candidate.layout = (uint8_t)what.layout;
     candidate.columns = (uint16_t)p->count;
-    candidate.first_serial = what.layout == 2 ? (uint32_t)c->serials[0] : 0;
+    candidate.first_serial = what.layout == 2 ? (uint8_t)c->serials[0] : 0;
     return add_candidate(c, &candidate, err);
 }
 
@@ -418,26 +418,13 @@ static bool carve_between(struct rv_sq_carver *c, uint32_t from, struct rv_error
     return true;
 }
 
-/* No hole between the cells, and nothing but zeroes in the gap: nothing was ever deleted here. */
-static bool clean(const struct rv_sq_carver *c)
-{
-    const struct rv_sq_page_header *h = &c->header;
-    uint32_t gap = h->pointers + 2 * h->cells;
-    if (!c->db->tidy[c->target->number - 1] || h->content < gap || h->content > c->db->usable)
-        return false;
-    for (const uint8_t *p = c->target->page + gap, *end = c->target->page + h->content; p < end; p++)
-        if (*p != 0)
-            return false;
-    return true;
-}
-
 static bool carve_page(struct rv_sq_carver *c, struct rv_error *err)
 {
     const struct rv_sq_page_header *h = &c->header;
     const struct rv_sq_target *target = c->target;
     uint32_t from = h->pointers + 2 * h->cells;
-    if (!target->cells_are_rows && target->number <= c->db->page_count && clean(c))
-        return true;
+    if (!target->cells_are_rows && target->number <= c->db->page_count && c->db->tidy[target->number - 1])
+        return true; /* nothing was ever deleted here */
     memset(c->taken, 0, c->room);
     if (h->type == 2 || h->type == 5) {
         if (c->owner == RV_SQ_NO_TABLE || c->db->tables[c->owner]->without_rowid != (h->type == 2))

@@ -25,20 +25,20 @@ enum rv_sq_origin {
 /** A live cell of a damaged database: its payload length lies, its record header and its end agree. */
 enum { RV_SQ_LAYOUT_LENIENT = 15 };
 
-/** Where a row was found; enough to decode it again. */
+/** Where a row was found; enough to decode it again. Millions of them are kept. */
 struct rv_sq_hit {
     const uint8_t *page; /* the image */
     uint32_t number;     /* its page number */
     uint32_t at, end;    /* bytes on the page */
+    uint32_t snapshot;   /* for overflow chains of older images */
+    float bits;          /* evidence */
     uint16_t table;
-    uint8_t layout; /* 0 whole cell; k: record header begins at at + k, four bytes destroyed */
+    uint16_t columns; /* stored columns present */
+    uint8_t layout;   /* 0 whole cell; k: record header begins at at + k, four bytes destroyed */
     uint8_t origin;
-    uint16_t columns;      /* stored columns present */
-    uint32_t first_serial; /* solved, layout 2 */
-    uint32_t snapshot;     /* for overflow chains of older images */
-    float bits;            /* evidence */
-    bool exact;            /* its end is a proven boundary */
-    bool whole_image;      /* taken from a cell pointer array that was valid then */
+    uint8_t first_serial; /* solved, layout 2 */
+    bool exact;           /* its end is a proven boundary */
+    bool whole_image;     /* taken from a cell pointer array that was valid then */
 };
 
 struct rv_sq_row {

@@ -10,7 +10,7 @@ struct rv_sq_candidate {
     uint16_t table;
     uint8_t layout;
     uint16_t columns;
-    uint32_t first_serial;
+    uint8_t first_serial;
     double bits;
     int32_t next; /* of the same start */
 };

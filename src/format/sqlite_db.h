@@ -43,7 +43,7 @@ struct rv_sq_db {
     const uint8_t **overlay; /* by page - 1: newer image from WAL or journal; NULL array: none */
     uint8_t *kind;           /* enum rv_sq_page_kind by page - 1 */
     uint16_t *owner;         /* table index by page - 1 */
-    uint8_t *tidy;           /* by page - 1: live cells fill the content area without a hole */
+    uint8_t *tidy;           /* by page - 1: nothing but live cells and zeroes */
     struct rv_sq_table **tables;
     uint16_t table_count;
     struct rv_sq_index *indexes;
@@ -67,8 +67,34 @@ const uint8_t *rv_sq_file_page(const struct rv_sq_db *db, uint32_t number);
 /** Makes room for overlays (WAL, journal); page_count may grow or shrink. */
 bool rv_sq_db_overlay(struct rv_sq_db *db, uint32_t page_count, struct rv_error *err);
 
-/** Reads the schema, walks all trees, freelist and pointer maps: fills kind, owner, tables, learned. */
+/** Reads the schema and walks all trees: fills kind, owner, tables, learned. Leaves' cells are not looked at yet. */
 bool rv_sq_db_map(struct rv_sq_db *db, struct rv_error *err);
+
+/* What a live cell has outside its page. */
+struct rv_sq_chain {
+    uint64_t left;
+    uint32_t page;
+    uint16_t owner;
+};
+
+/* Findings of a range of leaf pages: ranges are independent of each other. */
+struct rv_sq_leaves {
+    struct rv_sq_chain *chains;
+    size_t chain_count, chain_room;
+    uint64_t problems;
+    uint64_t *rowid_max; /* by table */
+};
+/**
+ * Looks at the cells of the live leaf pages from..to: chains, highest rowids, and whether a page is tidy (that alone
+ * is written into db).
+ */
+bool rv_sq_db_check_leaves(struct rv_sq_db *db, uint32_t from, uint32_t to, struct rv_sq_leaves *out,
+                           struct rv_error *err);
+void rv_sq_leaves_clear(struct rv_sq_leaves *leaves);
+/** Takes the findings of a range into db; call in the order of ranges, the same for each run. */
+void rv_sq_db_take_leaves(struct rv_sq_db *db, const struct rv_sq_leaves *leaves);
+/** When all leaves are taken: freelist, and what nobody owns. */
+void rv_sq_db_map_rest(struct rv_sq_db *db);
 
 /** Adds a table (takes ownership, on failure too). Returns its index or RV_SQ_NO_TABLE when full or out of memory. */
 uint16_t rv_sq_db_add_table_take(struct rv_sq_db *db, struct rv_sq_table *table);

@@ -44,15 +44,14 @@ static bool claim(struct rv_sq_db *db, uint32_t page, enum rv_sq_page_kind kind,
 }
 
 /* Follows the overflow chain of a live cell; its length is known, so loops end. */
-static void claim_chain(struct rv_sq_db *db, const struct rv_sq_cell *cell, uint16_t owner)
+static void claim_chain(struct rv_sq_db *db, const struct rv_sq_chain *chain)
 {
-    uint64_t left = cell->payload - cell->local;
-    uint32_t page = cell->overflow;
+    uint64_t left = chain->left, here = db->usable - 4;
+    uint32_t page = chain->page;
     while (left > 0) {
         const uint8_t *bytes = rv_sq_page(db, page);
-        if (bytes == NULL || !claim(db, page, RV_SQ_PAGE_OVERFLOW, owner))
+        if (bytes == NULL || !claim(db, page, RV_SQ_PAGE_OVERFLOW, chain->owner))
             return;
-        uint64_t here = db->usable - 4;
         left -= left < here ? left : here;
         page = rv_sq_u32(bytes);
     }
@@ -82,9 +81,8 @@ static enum rv_sq_page_kind kind_of(uint8_t type)
     }
 }
 
-static void visit_leaf(struct walk *w, uint32_t number, const uint8_t *page, const struct rv_sq_page_header *h)
+static void visit_leaf(struct walk *w, const uint8_t *page, const struct rv_sq_page_header *h)
 {
-    uint64_t filled = h->content + page[h->at + 7]; /* fragments are counted in the page header */
     struct rv_sq_db *db = w->db;
     struct rv_sq_table *table = w->owner == RV_SQ_NO_TABLE ? NULL : db->tables[w->owner];
     bool table_leaf = h->type == 13;
@@ -93,22 +91,97 @@ static void visit_leaf(struct walk *w, uint32_t number, const uint8_t *page, con
     w->leaves++;
     if (table != NULL && table_leaf)
         table->live += h->cells;
-    for (uint32_t i = 0; i < h->cells; i++) {
+    for (uint32_t i = 0; learn && i < h->cells; i++) {
         struct rv_sq_cell cell;
-        if (!rv_sq_cell_read(db, page, rv_sq_cell_pointer(page, h, i), table_leaf, &cell)) {
-            trouble(db);
+        if (rv_sq_cell_read(db, page, rv_sq_cell_pointer(page, h, i), table_leaf, &cell))
+            rv_sq_learn(table, rv_span(page + cell.local_at, cell.local), cell.payload, db->encoding);
+    }
+}
+
+/* ---- leaves, in ranges ---- */
+
+static bool note_chain(struct rv_sq_leaves *out, const struct rv_sq_cell *cell, uint16_t owner, struct rv_error *err)
+{
+    if (out->chain_count == out->chain_room) {
+        size_t room = out->chain_room ? out->chain_room * 2 : 64;
+        struct rv_sq_chain *grown = rv_realloc_array(out->chains, room, sizeof *grown);
+        if (grown == NULL)
+            return rv_fail_nomem(err);
+        out->chains = grown;
+        out->chain_room = room;
+    }
+    out->chains[out->chain_count++] = (struct rv_sq_chain){ cell->payload - cell->local, cell->overflow, owner };
+    return true;
+}
+
+static bool all_zero(const uint8_t *p, size_t len)
+{
+    return len == 0 || (p[0] == 0 && memcmp(p, p + 1, len - 1) == 0);
+}
+
+static bool check_leaf(struct rv_sq_db *db, uint32_t number, struct rv_sq_leaves *out, struct rv_error *err)
+{
+    const uint8_t *page = rv_sq_page(db, number);
+    struct rv_sq_page_header h;
+    if (page == NULL || !rv_sq_page_header(db, page, number, &h))
+        return true;
+    uint64_t filled = h.content + page[h.at + 7]; /* fragments are counted in the page header */
+    uint64_t none = 0, *rowid_max = &none;
+    uint16_t owner = db->owner[number - 1];
+    bool table_leaf = h.type == 13;
+    if (owner != RV_SQ_NO_TABLE && table_leaf)
+        rowid_max = &out->rowid_max[owner];
+    for (uint32_t i = 0; i < h.cells; i++) {
+        struct rv_sq_cell cell;
+        if (!rv_sq_cell_read(db, page, rv_sq_cell_pointer(page, &h, i), table_leaf, &cell)) {
+            out->problems++;
             continue;
         }
         filled += cell.end - cell.at;
-        if (cell.overflow != 0)
-            claim_chain(db, &cell, w->owner);
-        if (table != NULL && table_leaf && (uint64_t)cell.rowid > table->rowid_max && cell.rowid > 0)
-            table->rowid_max = (uint64_t)cell.rowid;
-        if (learn)
-            rv_sq_learn(table, rv_span(page + cell.local_at, cell.local), cell.payload, db->encoding);
+        if (cell.overflow != 0 && !note_chain(out, &cell, owner, err))
+            return false;
+        if (cell.rowid > 0 && (uint64_t)cell.rowid > *rowid_max)
+            *rowid_max = (uint64_t)cell.rowid;
     }
-    db->tidy[number - 1] = h->freeblock == 0 && filled == db->usable;
+    uint32_t gap = h.pointers + 2 * h.cells;
+    db->tidy[number - 1] =
+        h.freeblock == 0 && filled == db->usable && h.content >= gap && all_zero(page + gap, h.content - gap);
+    return true;
 }
+
+bool rv_sq_db_check_leaves(struct rv_sq_db *db, uint32_t from, uint32_t to, struct rv_sq_leaves *out,
+                           struct rv_error *err)
+{
+    if (out->rowid_max == NULL)
+        out->rowid_max = rv_alloc_array(db->table_count, sizeof *out->rowid_max);
+    if (out->rowid_max == NULL)
+        return rv_fail_nomem(err);
+    for (uint32_t n = from; n <= to; n++)
+        if ((db->kind[n - 1] == RV_SQ_PAGE_TABLE_LEAF || db->kind[n - 1] == RV_SQ_PAGE_INDEX_LEAF) &&
+            !check_leaf(db, n, out, err))
+            return false;
+    return true;
+}
+
+void rv_sq_leaves_clear(struct rv_sq_leaves *leaves)
+{
+    rv_free(leaves->chains);
+    rv_free(leaves->rowid_max);
+    *leaves = (struct rv_sq_leaves){ 0 };
+}
+
+void rv_sq_db_take_leaves(struct rv_sq_db *db, const struct rv_sq_leaves *leaves)
+{
+    for (uint64_t i = 0; i < leaves->problems; i++)
+        trouble(db);
+    for (size_t i = 0; i < leaves->chain_count; i++)
+        claim_chain(db, &leaves->chains[i]);
+    for (unsigned i = 0; leaves->rowid_max != NULL && i < db->table_count; i++)
+        if (leaves->rowid_max[i] > db->tables[i]->rowid_max)
+            db->tables[i]->rowid_max = leaves->rowid_max[i];
+}
+
+/* ---- trees ---- */
 
 static bool push_child(struct walk *w, uint32_t child, bool index)
 {
@@ -138,7 +211,7 @@ static bool visit_inner(struct walk *w, const uint8_t *page, const struct rv_sq_
         if (!push_child(w, rv_sq_u32(page + at), index))
             return false;
         if (index && rv_sq_cell_read(db, page, at + 4, false, &cell) && cell.overflow != 0)
-            claim_chain(db, &cell, w->owner);
+            claim_chain(db, &(struct rv_sq_chain){ cell.payload - cell.local, cell.overflow, w->owner });
     }
     return push_child(w, h->right, index);
 }
@@ -154,7 +227,7 @@ static bool walk_tree(struct rv_sq_db *db, uint32_t root, uint16_t owner, bool i
         if (page == NULL || !rv_sq_page_header(db, page, number, &h))
             continue;
         if (h.type == 10 || h.type == 13)
-            visit_leaf(&w, number, page, &h);
+            visit_leaf(&w, page, &h);
         else
             fine = visit_inner(&w, page, &h);
     }
@@ -378,10 +451,12 @@ bool rv_sq_db_map(struct rv_sq_db *db, struct rv_error *err)
     for (size_t i = 0; i < s.count; i++)
         rv_free(s.entries[i].of);
     rv_free(s.entries);
-    if (!fine)
-        return false;
+    return fine;
+}
+
+void rv_sq_db_map_rest(struct rv_sq_db *db)
+{
     walk_freelist(db);
     for (uint32_t i = 0; i < db->page_count; i++)
         db->lost_pages += db->kind[i] == RV_SQ_PAGE_UNKNOWN;
-    return true;
 }

@@ -1,379 +1,167 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "recover/sqlite_scan.h"
+#include "recover/sqlite_scan_inside.h"
 
-#include "base/file.h"
-
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-/*
- * The file is mapped; pages that were read count as memory in use until they are let go of. The last few
- * chunks stay, whatever order the trees are walked in; older ones go (and come back from the page cache).
- */
-enum { CHUNK_BITS = 20, CHUNKS_KEPT = 16 };
+enum { REPORT_STEPS = 4 }; /* jobs a block of entries */
 
-struct window {
-    struct rv_span file;
-    uintptr_t chunks[CHUNKS_KEPT]; /* a ring of chunk numbers, 0 none */
-    uintptr_t last;
-    unsigned at;
+/* ---- jobs in rounds: threads do them, one thread takes what they leave, in order ---- */
+
+struct stage {
+    struct rv_sq_scan_state *scan;
+    bool (*run)(struct rv_sq_worker *worker, struct rv_sq_batch *batch, uint32_t from, uint32_t to,
+                struct rv_error *err);
+    bool (*take)(struct rv_sq_scan_state *scan, struct rv_sq_batch *batch, struct rv_error *err);
+    uint32_t items, step; /* items a job */
+    uint32_t first;       /* of the round */
 };
 
-/* A found row before it is known whether it still lives or was found twice. */
-struct entry {
-    struct rv_sq_hit hit;
-    uint64_t hash; /* of table and values */
-    int64_t rowid;
-    bool rowid_known, dead;
-};
-
-struct scan {
-    struct rv_ctx *ctx;
-    const struct rv_sq_scan_options *options;
-    struct rv_sq_db db;
-    struct rv_sq_images wal, journal;
-    struct window *window; /* NULL: the bytes are not ours to let go of */
-    struct rv_sq_carver *carver, *live_carver;
-    struct entry *entries;
-    size_t count, room;
-    uint32_t *buckets; /* hash -> entry + 1, chained by next */
-    uint32_t *next;
-    size_t bucket_mask;
-    struct rv_sq_row *row;
-    struct rv_sq_verdict *verdict;
-    rv_sq_found_fn *found;
-    void *context;
-};
-
-/* ---- files ---- */
-
-static bool map_file(const char *path, struct rv_span *out, struct rv_error *err)
+static bool run_job(void *context, unsigned worker, uint32_t job, struct rv_error *err)
 {
-    *out = rv_span(NULL, 0);
-    RV_AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NOATIME);
-    if (fd < 0 && errno == EPERM)
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return rv_fail_sys(err, errno == ENOENT ? RV_E_NOT_FOUND : RV_E_IO, errno, "opening %s", path);
-    struct stat st;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-        return rv_fail(err, RV_E_IO, "%s is not a file", path);
-    if (st.st_size == 0)
-        return true;
-    void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (map == MAP_FAILED)
-        return rv_fail_sys(err, RV_E_IO, errno, "mapping %s", path);
-    *out = rv_span(map, (size_t)st.st_size);
-    return true;
+    struct stage *stage = context;
+    struct rv_sq_scan_state *s = stage->scan;
+    uint32_t from = stage->first + job * stage->step, left = stage->items - from;
+    return rv_cancel_point(&s->ctx->cancel, err) && stage->run(&s->workers[worker], &s->batches[job], from,
+                                                               from + (left < stage->step ? left : stage->step), err);
 }
 
-static void unmap(struct rv_span file)
+static bool take_lines(struct rv_sq_scan_state *s, struct rv_sq_batch *b, struct rv_error *err)
 {
-    if (file.ptr != NULL)
-        munmap((void *)(uintptr_t)file.ptr, file.len);
-}
-
-static void drop_chunk(const struct window *w, uintptr_t chunk)
-{
-    uintptr_t from = chunk << CHUNK_BITS, to = (chunk + 1) << CHUNK_BITS;
-    uintptr_t start = (uintptr_t)w->file.ptr, end = start + w->file.len;
-    from = from < start ? start : from;
-    to = to > end ? end : to;
-    if (from < to)
-        madvise((void *)from, to - from, MADV_DONTNEED);
-}
-
-static void reading(void *context, const uint8_t *page)
-{
-    struct window *w = context;
-    uintptr_t chunk = (uintptr_t)page >> CHUNK_BITS;
-    if (chunk == w->last)
-        return;
-    w->last = chunk;
-    for (unsigned i = 0; i < CHUNKS_KEPT; i++)
-        if (w->chunks[i] == chunk)
-            return;
-    if (w->chunks[w->at] != 0)
-        drop_chunk(w, w->chunks[w->at]);
-    w->chunks[w->at] = chunk;
-    w->at = (w->at + 1) % CHUNKS_KEPT;
-}
-
-static bool map_sibling(const char *path, const char *suffix, struct rv_span *out, struct rv_error *err)
-{
-    struct rv_buf name = RV_BUF(8192);
-    bool fine = rv_buf_add_format(&name, err, "%s%s", path, suffix) && rv_buf_add(&name, rv_span("", 1), err);
-    *out = rv_span(NULL, 0);
-    if (fine && rv_file_exists((char *)name.data))
-        fine = map_file((char *)name.data, out, err);
-    rv_buf_clear(&name);
+    enum { KEPT_BYTES = 1 << 20 };
+    bool fine = b->lines.len == 0 || (rv_buf_add(&b->lines, rv_span("", 1), err) &&
+                                      s->options->lines(s->context, (const char *)b->lines.data, err));
+    b->lines.len = 0;
+    if (b->lines.room > KEPT_BYTES)
+        rv_buf_clear(&b->lines);
     return fine;
 }
 
-/* ---- pages for overflow chains ---- */
-
-enum { SNAPSHOT_CURRENT = 0, SNAPSHOT_FILE = UINT32_MAX, SNAPSHOT_JOURNAL = UINT32_MAX - 1 };
-
-/* Free or lost pages only: a chain that runs into live pages was re-used. */
-static const uint8_t *free_page(const struct rv_sq_db *db, uint32_t number)
+static bool run_stage(struct rv_sq_scan_state *s, struct stage stage, unsigned workers, struct rv_error *err)
 {
-    if (number == 0 || number > db->page_count)
-        return NULL;
-    enum rv_sq_page_kind kind = (enum rv_sq_page_kind)db->kind[number - 1];
-    return kind == RV_SQ_PAGE_FREE || kind == RV_SQ_PAGE_UNKNOWN ? rv_sq_page(db, number) : NULL;
-}
-
-static const uint8_t *page_for_residue(void *context, uint32_t number, uint32_t snapshot)
-{
-    struct scan *s = context;
-    if (snapshot == SNAPSHOT_CURRENT)
-        return free_page(&s->db, number);
-    if (snapshot == SNAPSHOT_JOURNAL) {
-        for (uint32_t i = 0; i < s->journal.count; i++)
-            if (s->journal.items[i].number == number)
-                return s->journal.items[i].page;
-        return rv_sq_page(&s->db, number);
+    stage.scan = s;
+    for (; stage.first < stage.items; stage.first += RV_SQ_ROUND * stage.step) {
+        uint32_t jobs = (stage.items - stage.first - 1) / stage.step + 1;
+        jobs = jobs < RV_SQ_ROUND ? jobs : RV_SQ_ROUND;
+        if (!rv_sq_workers_run(workers, jobs, run_job, &stage, err))
+            return false;
+        for (uint32_t i = 0; i < jobs; i++)
+            if (!stage.take(s, &s->batches[i], err))
+                return false;
+        if (jobs < RV_SQ_ROUND)
+            break; /* items near UINT32_MAX must not wrap */
     }
-    if (snapshot != SNAPSHOT_FILE && snapshot <= s->wal.count) {
-        uint32_t salt = s->wal.items[snapshot - 1].salt;
-        for (uint32_t i = snapshot; i-- > 0 && s->wal.items[i].salt == salt;)
-            if (s->wal.items[i].number == number)
-                return s->wal.items[i].page;
+    return true;
+}
+
+/* Jobs of so many bytes of pages. */
+static uint32_t pages_of(const struct rv_sq_scan_state *s, uint32_t bytes)
+{
+    return bytes / s->db.page_size > 0 ? bytes / s->db.page_size : 1;
+}
+
+/* Rows that are handed to a function of the caller's come from its own thread. */
+static unsigned row_workers(const struct rv_sq_scan_state *s)
+{
+    return s->options->lines != NULL ? s->worker_count : 1;
+}
+
+static bool emit(struct rv_sq_worker *w, struct rv_sq_batch *b, const struct rv_sq_found *found, struct rv_error *err)
+{
+    struct rv_sq_scan_state *s = w->scan;
+    if (s->options->lines == NULL)
+        return s->found(s->context, found, err);
+    return (b->lines.len == 0 || rv_buf_add(&b->lines, rv_span("\n", 1), err)) &&
+           rv_sq_found_json(found, s->db.encoding, &b->lines, err);
+}
+
+/* ---- live leaves ---- */
+
+static void note_pages(struct rv_sq_worker *w, uint32_t from, uint32_t to)
+{
+    for (uint32_t n = from; n <= to; n++) {
+        const uint8_t *page = rv_sq_file_page(&w->scan->db, n);
+        if (page != NULL)
+            rv_sq_window_read(&w->window, page);
     }
-    return rv_sq_file_page(&s->db, number);
 }
 
-static const uint8_t *page_for_live(void *context, uint32_t number, uint32_t snapshot)
+static bool check_leaves(struct rv_sq_worker *w, struct rv_sq_batch *b, uint32_t from, uint32_t to,
+                         struct rv_error *err)
 {
-    struct scan *s = context;
-    (void)snapshot;
-    return rv_sq_page(&s->db, number);
+    note_pages(w, from + 1, to);
+    return rv_sq_db_check_leaves(&w->scan->db, from + 1, to, &b->leaves, err);
 }
 
-/* ---- hashing rows ---- */
-
-/* Values in stored order, without the rowid's column and without trailing NULLs (ALTER TABLE ADD COLUMN). */
-static uint64_t hash_row(uint16_t table, const struct rv_sq_row *row)
+static bool take_leaves(struct rv_sq_scan_state *s, struct rv_sq_batch *b, struct rv_error *err)
 {
-    uint64_t h = rv_sq_mix(0x5265766976655351ull, table);
-    unsigned count = row->count;
-    while (count > 0 && row->values[count - 1].kind == RV_SQ_NULL)
-        count--;
-    for (unsigned i = 0; i < count; i++)
-        if (row->table->order[i] != row->table->ipk)
-            h = rv_sq_value_hash(h, &row->values[i]);
-    return h;
+    (void)err;
+    rv_sq_db_take_leaves(&s->db, &b->leaves);
+    rv_sq_leaves_clear(&b->leaves);
+    return true;
 }
 
-/* ---- collecting ---- */
+/* ---- collecting what is no longer live ---- */
+
+struct collecting {
+    struct rv_sq_worker *worker;
+    struct rv_sq_batch *batch;
+};
 
 static bool collect(void *context, const struct rv_sq_hit *hit, struct rv_error *err)
 {
-    struct scan *s = context;
-    if (s->db.tables[hit->table]->system)
+    struct collecting *c = context;
+    struct rv_sq_worker *w = c->worker;
+    struct rv_sq_batch *b = c->batch;
+    if (w->scan->db.tables[hit->table]->system || !rv_sq_row_read(w->carver, hit, w->row))
         return true;
-    if (!rv_sq_row_read(s->carver, hit, s->row))
-        return true;
-    if (s->count == s->room) {
-        size_t room = s->room ? s->room * 2 : 256;
-        struct entry *grown = rv_realloc_array(s->entries, room, sizeof *grown);
+    if (b->entry_count == b->entry_room) {
+        size_t room = b->entry_room ? b->entry_room * 2 : 256;
+        struct rv_sq_entry *grown = rv_realloc_array(b->entries, room, sizeof *grown);
         if (grown == NULL)
             return rv_fail_nomem(err);
-        s->entries = grown;
-        s->room = room;
+        b->entries = grown;
+        b->entry_room = room;
     }
-    s->entries[s->count++] = (struct entry){
-        .hit = *hit, .hash = hash_row(hit->table, s->row), .rowid = s->row->rowid, .rowid_known = s->row->rowid_known
-    };
+    b->entries[b->entry_count++] =
+        (struct rv_sq_entry){ *hit, w->row->rowid_known, w->row->rowid_known ? w->row->rowid : 0,
+                              rv_sq_row_hash(w->row, hit->table) };
     return true;
 }
 
-/* A deleted row of sqlite_master: its table's rows may be anywhere. */
-static bool collect_schema(void *context, const struct rv_sq_hit *hit, struct rv_error *err)
+static bool carve_items(struct rv_sq_worker *w, struct rv_sq_batch *b, uint32_t from, uint32_t to, struct rv_error *err)
 {
-    struct scan *s = context;
-    struct rv_error ignored;
-    if (hit->table != 0 || !rv_sq_row_read(s->carver, hit, s->row) || s->row->count < 5 ||
-        s->row->values[4].kind != RV_SQ_TEXT)
-        return true;
-    struct rv_buf sql = RV_BUF(1 << 20);
-    struct rv_sq_table *table = NULL;
-    if (rv_sq_text_to_utf8(s->row->values[4].bytes, s->db.encoding, &sql, err))
-        table = rv_sq_table_parse(rv_buf_span(&sql), &ignored);
-    rv_buf_clear(&sql);
-    if (table == NULL)
-        return true;
-    for (unsigned i = 0; i < s->db.table_count; i++)
-        if (s->db.tables[i]->name != NULL && strcasecmp(s->db.tables[i]->name, table->name) == 0 &&
-            rv_sq_table_same_form(s->db.tables[i], table)) {
-            rv_sq_table_free(table);
-            return true; /* its rows are known under that name already */
-        }
-    table->dropped = true;
-    int64_t root = s->row->values[3].integer;
-    table->root = root > 1 && root <= UINT32_MAX ? (uint32_t)root : 0;
-    rv_sq_db_add_table_take(&s->db, table);
-    return true;
-}
-
-static bool target_of_page(struct scan *s, uint32_t number, struct rv_sq_target *out)
-{
-    enum rv_sq_page_kind kind = (enum rv_sq_page_kind)s->db.kind[number - 1];
-    *out = (struct rv_sq_target){ .page = rv_sq_page(&s->db, number),
-                                  .number = number,
-                                  .owner = s->db.owner[number - 1],
-                                  .origin = RV_SQ_FROM_TABLE };
-    if (out->page == NULL)
-        return false;
-    switch (kind) {
-    case RV_SQ_PAGE_TABLE_LEAF:
-    case RV_SQ_PAGE_TABLE_INNER: /* a root that grew keeps what it held as a leaf */
-    case RV_SQ_PAGE_INDEX_INNER:
-    case RV_SQ_PAGE_INDEX_LEAF:
-        return out->owner != RV_SQ_NO_TABLE;
-    case RV_SQ_PAGE_FREE:
-    case RV_SQ_PAGE_UNKNOWN:
-        out->origin = RV_SQ_FROM_FREE_PAGE;
-        out->cells_are_rows = true;
-        return true;
-    case RV_SQ_PAGE_TRUNK: {
-        const uint8_t *p = out->page + 4;
-        uint32_t leaves = rv_sq_u32(p);
-        out->origin = RV_SQ_FROM_FREE_PAGE;
-        out->no_header = true;
-        out->start = leaves <= s->db.usable / 4 - 2 ? 8 + 4 * leaves : 8;
-        return true;
-    }
-    default:
-        return false;
-    }
-}
-
-static uint16_t present_owner(const struct scan *s, uint32_t number)
-{
-    if (number == 0 || number > s->db.page_count)
-        return RV_SQ_NO_TABLE;
-    enum rv_sq_page_kind kind = (enum rv_sq_page_kind)s->db.kind[number - 1];
-    bool leaf = kind == RV_SQ_PAGE_TABLE_LEAF || kind == RV_SQ_PAGE_INDEX_LEAF;
-    return leaf ? s->db.owner[number - 1] : RV_SQ_NO_TABLE;
-}
-
-static bool carve_image(struct scan *s, const uint8_t *page, uint32_t number, uint32_t snapshot,
-                        enum rv_sq_origin origin, rv_sq_hit_fn *fn, struct rv_error *err)
-{
-    struct rv_sq_page_header h;
-    if (page == NULL || !rv_sq_page_header(&s->db, page, number, &h) || (h.type != 10 && h.type != 13))
-        return true;
-    struct rv_sq_target t = { .page = page,
-                              .number = number,
-                              .snapshot = snapshot,
-                              .origin = origin,
-                              .cells_are_rows = true,
-                              .owner = present_owner(s, number) };
-    if (t.owner != RV_SQ_NO_TABLE && s->db.tables[t.owner]->without_rowid != (h.type == 10))
-        t.owner = RV_SQ_NO_TABLE;
-    if (number == 1)
-        t.owner = 0;
-    return rv_sq_carve(s->carver, &t, fn, s, err);
-}
-
-static bool carve_images(struct scan *s, rv_sq_hit_fn *fn, struct rv_error *err)
-{
-    bool fine = true;
-    for (uint32_t i = 0; fine && i < s->wal.count; i++) {
-        const struct rv_sq_image *m = &s->wal.items[i];
-        if (m->state == RV_SQ_IMAGE_OLDER || m->state == RV_SQ_IMAGE_STALE)
-            fine = carve_image(s, m->page, m->number, m->snapshot, RV_SQ_FROM_WAL, fn, err);
-    }
-    for (uint32_t i = 0; fine && !s->journal.hot && i < s->journal.count; i++)
-        fine = carve_image(s, s->journal.items[i].page, s->journal.items[i].number, SNAPSHOT_JOURNAL,
-                           RV_SQ_FROM_JOURNAL, fn, err);
-    /* What a WAL's committed pages replaced still stands in the database file. */
-    for (uint32_t n = 1; fine && s->wal.pages_after != 0 && n <= s->db.page_count; n++)
-        if (s->db.overlay[n - 1] != NULL)
-            fine = carve_image(s, rv_sq_file_page(&s->db, n), n, SNAPSHOT_FILE, RV_SQ_FROM_WAL, fn, err);
-    return fine;
-}
-
-static bool carve_everything(struct scan *s, rv_sq_hit_fn *fn, uint16_t only, struct rv_error *err)
-{
-    for (uint32_t n = 1; n <= s->db.page_count; n++) {
+    struct rv_sq_scan_state *s = w->scan;
+    struct collecting c = { w, b };
+    for (uint32_t i = from; i < to; i++) {
         struct rv_sq_target target;
-        if (!target_of_page(s, n, &target) || (only != RV_SQ_NO_TABLE && target.owner != only && n != 1))
-            continue;
-        if (!rv_sq_carve(s->carver, &target, fn, s, err) || ((n & 255) == 0 && !rv_cancel_point(&s->ctx->cancel, err)))
+        bool now = i < s->db.page_count;
+        if (now && s->db.tidy[i])
+            continue; /* neither residue nor rows */
+        if (now)
+            note_pages(w, i + 1, i + 1);
+        if (now)
+            rv_sq_count_residue(&s->db, i + 1, &w->sums);
+        if (rv_sq_target_at(s, i, &target) && !rv_sq_carve(w->carver, &target, collect, &c, err))
             return false;
     }
-    return carve_images(s, fn, err);
-}
-
-static uint16_t root_of(const struct scan *s, uint32_t number)
-{
-    uint16_t owner = s->db.owner[number - 1];
-    return owner != RV_SQ_NO_TABLE && s->db.tables[owner]->root == number ? owner : RV_SQ_NO_TABLE;
-}
-
-/* Freed or lost leaf pages that fit no schema: their tables are made up from what they hold. */
-static void infer_tables(struct scan *s)
-{
-    enum { INFERRED_MAX = 64 };
-    unsigned made = 0;
-    for (uint32_t n = 1; n <= s->db.page_count && made < INFERRED_MAX; n++) {
-        enum rv_sq_page_kind kind = (enum rv_sq_page_kind)s->db.kind[n - 1];
-        const uint8_t *page = rv_sq_page(&s->db, n);
-        struct rv_sq_table *table = NULL;
-        if (page == NULL || page[0] != 13)
-            continue;
-        if (kind == RV_SQ_PAGE_TABLE_LEAF && root_of(s, n) != RV_SQ_NO_TABLE) /* a root may be an older table's page */
-            table = rv_sq_table_infer_gap(s->carver, page, n);
-        else if ((kind == RV_SQ_PAGE_FREE || kind == RV_SQ_PAGE_UNKNOWN) && !rv_sq_page_fits(s->carver, page, n))
-            table = rv_sq_table_infer(s->carver, page, n);
-        if (table != NULL && rv_sq_db_add_table_take(&s->db, table) != RV_SQ_NO_TABLE)
-            made++;
-    }
-}
-
-/* ---- striking out what lives, and what was found twice ---- */
-
-static bool build_buckets(struct scan *s, struct rv_error *err)
-{
-    size_t size = 64;
-    while (size < s->count * 2)
-        size *= 2;
-    s->bucket_mask = size - 1;
-    s->buckets = rv_alloc_array(size, sizeof *s->buckets);
-    s->next = rv_alloc_array(s->count + 1, sizeof *s->next);
-    if (s->buckets == NULL || s->next == NULL)
-        return rv_fail_nomem(err);
-    for (size_t i = 0; i < s->count; i++) {
-        uint32_t *head = &s->buckets[s->entries[i].hash & s->bucket_mask];
-        s->next[i] = *head;
-        *head = (uint32_t)i + 1;
-    }
     return true;
 }
 
-static void strike_equal(struct scan *s, uint64_t hash, int64_t rowid, bool rowid_known)
+static bool take_entries(struct rv_sq_scan_state *s, struct rv_sq_batch *b, struct rv_error *err)
 {
-    for (uint32_t i = s->buckets[hash & s->bucket_mask]; i != 0; i = s->next[i - 1]) {
-        struct entry *e = &s->entries[i - 1];
-        if (e->hash != hash || e->dead)
-            continue;
-        if (!e->rowid_known || !rowid_known || e->rowid == rowid) {
-            e->dead = true;
-            s->verdict->struck++;
-        }
-    }
+    for (size_t i = 0; i < b->entry_count; i++)
+        if (!rv_sq_entries_add(s->entries, &b->entries[i], err))
+            return false;
+    b->entry_count = 0;
+    return true;
 }
 
+/* ---- live rows ---- */
+
 /* Where a cell must end: the next cell's start, or the end of the page. */
-static uint32_t cell_boundary(const struct scan *s, const uint8_t *page, const struct rv_sq_page_header *h, uint32_t at)
+static uint32_t cell_boundary(const struct rv_sq_scan_state *s, const uint8_t *page, const struct rv_sq_page_header *h,
+                              uint32_t at)
 {
     uint32_t end = s->db.usable;
     for (uint32_t i = 0; i < h->cells; i++) {
@@ -384,121 +172,106 @@ static uint32_t cell_boundary(const struct scan *s, const uint8_t *page, const s
     return end;
 }
 
-static bool each_live_row(struct scan *s, uint32_t number, bool report, struct rv_error *err)
+static bool note_live(struct rv_sq_worker *w, struct rv_sq_batch *b, const struct rv_sq_key *key, struct rv_error *err)
 {
+    w->sums.live_rows++;
+    if (!rv_sq_entries_may_have(w->scan->entries, key->hash))
+        return true;
+    if (b->key_count == b->key_room) {
+        size_t room = b->key_room ? b->key_room * 2 : 64;
+        struct rv_sq_key *grown = rv_realloc_array(b->keys, room, sizeof *grown);
+        if (grown == NULL)
+            return rv_fail_nomem(err);
+        b->keys = grown;
+        b->key_room = room;
+    }
+    b->keys[b->key_count++] = *key;
+    return true;
+}
+
+/* Only the hash of a live row is needed to strike out its copies. */
+static bool hash_live_cell(struct rv_sq_worker *w, struct rv_sq_batch *b, uint16_t table, const uint8_t *page,
+                           uint32_t at, struct rv_error *err)
+{
+    const struct rv_sq_db *db = &w->scan->db;
+    const struct rv_sq_table *t = db->tables[table];
+    struct rv_sq_cell cell;
+    struct rv_error ignored;
+    struct rv_sq_key key = { .rowid_known = !t->without_rowid };
+    if (!rv_sq_cell_read(db, page, at, !t->without_rowid, &cell))
+        return true;
+    key.rowid = cell.rowid;
+    struct rv_span record = rv_span(page + cell.local_at, cell.local);
+    if (cell.local < cell.payload) {
+        if (!rv_sq_payload(db, page, &cell, &w->payload, &ignored))
+            return true;
+        record = rv_buf_span(&w->payload);
+    }
+    return !rv_sq_record_hash(t, table, record, &key.hash) || note_live(w, b, &key, err);
+}
+
+static bool report_live_cell(struct rv_sq_worker *w, struct rv_sq_batch *b, struct rv_sq_hit *hit,
+                             const struct rv_sq_page_header *h, struct rv_error *err)
+{
+    struct rv_sq_scan_state *s = w->scan;
+    if (!rv_sq_row_read(w->live_carver, hit, w->row)) {
+        hit->layout = RV_SQ_LAYOUT_LENIENT;
+        hit->end = cell_boundary(s, hit->page, h, hit->at);
+        if (!s->options->salvage || !rv_sq_row_read(w->live_carver, hit, w->row))
+            return true;
+    }
+    struct rv_sq_key key = { rv_sq_row_hash(w->row, hit->table), w->row->rowid, w->row->rowid_known };
+    struct rv_sq_found found = { w->row, hit, RV_SQ_LIVE, 1.0, false, s->db.encoding };
+    return note_live(w, b, &key, err) && emit(w, b, &found, err);
+}
+
+static bool live_page(struct rv_sq_worker *w, struct rv_sq_batch *b, uint32_t number, struct rv_error *err)
+{
+    struct rv_sq_scan_state *s = w->scan;
     const uint8_t *page = rv_sq_page(&s->db, number);
+    uint16_t owner = s->db.owner[number - 1];
     struct rv_sq_page_header h;
     if (page == NULL || !rv_sq_page_header(&s->db, page, number, &h))
         return true;
-    struct rv_sq_hit hit = { .page = page,
-                             .number = number,
-                             .table = s->db.owner[number - 1],
-                             .bits = 99,
-                             .exact = true,
-                             .whole_image = true,
-                             .origin = RV_SQ_FROM_TABLE };
     for (uint32_t i = 0; i < h.cells; i++) {
+        struct rv_sq_hit hit = { .page = page, .number = number, .table = owner, .bits = 99, .exact = true };
+        hit.whole_image = true;
+        hit.origin = RV_SQ_FROM_TABLE;
         hit.at = rv_sq_cell_pointer(page, &h, i) + (h.type == 2 ? 4 : 0);
-        hit.layout = 0;
         if (hit.at + 4 > s->db.usable)
             continue;
-        if (!rv_sq_row_read(s->live_carver, &hit, s->row)) {
-            hit.layout = RV_SQ_LAYOUT_LENIENT;
-            hit.end = cell_boundary(s, page, &h, hit.at);
-            if (!s->options->salvage || !rv_sq_row_read(s->live_carver, &hit, s->row))
-                continue;
-        }
-        s->verdict->live_rows++;
-        strike_equal(s, hash_row(hit.table, s->row), s->row->rowid, s->row->rowid_known);
-        struct rv_sq_found found = { s->row, &hit, RV_SQ_LIVE, 1.0, false, s->db.encoding };
-        if (report && !s->found(s->context, &found, err))
+        if (!(s->options->live ? report_live_cell(w, b, &hit, &h, err)
+                               : hash_live_cell(w, b, owner, page, hit.at, err)))
             return false;
     }
     return true;
 }
 
-static bool compare_with_live(struct scan *s, struct rv_error *err)
+static bool live_pages(struct rv_sq_worker *w, struct rv_sq_batch *b, uint32_t from, uint32_t to, struct rv_error *err)
 {
-    RV_AUTO_TEXT has = rv_alloc(s->db.table_count);
-    if (has == NULL)
-        return rv_fail_nomem(err);
-    for (size_t i = 0; i < s->count; i++)
-        has[s->entries[i].hit.table] = 1;
-    for (uint32_t n = 1; n <= s->db.page_count; n++) {
+    struct rv_sq_scan_state *s = w->scan;
+    for (uint32_t n = from + 1; n <= to; n++) {
         enum rv_sq_page_kind kind = (enum rv_sq_page_kind)s->db.kind[n - 1];
         uint16_t owner = s->db.owner[n - 1];
         if (kind < RV_SQ_PAGE_TABLE_LEAF || kind > RV_SQ_PAGE_INDEX_LEAF || owner == RV_SQ_NO_TABLE ||
-            s->db.tables[owner]->system || (!has[owner] && !s->options->live))
+            s->db.tables[owner]->system || (!rv_sq_entries_has_table(s->entries, owner) && !s->options->live))
             continue;
         if ((kind != RV_SQ_PAGE_TABLE_LEAF) != s->db.tables[owner]->without_rowid)
             continue;
-        if (!each_live_row(s, n, s->options->live, err))
+        note_pages(w, n, n);
+        if (!live_page(w, b, n, err))
             return false;
     }
     return true;
 }
 
-static bool stronger(const struct entry *a, const struct entry *b)
+static bool take_live(struct rv_sq_scan_state *s, struct rv_sq_batch *b, struct rv_error *err)
 {
-    if (a->hit.whole_image != b->hit.whole_image)
-        return a->hit.whole_image;
-    if (a->rowid_known != b->rowid_known)
-        return a->rowid_known;
-    return a->hit.bits > b->hit.bits;
-}
-
-/* Several copies of one version: one stays. */
-static void merge_copies(struct scan *s)
-{
-    for (size_t i = 0; i < s->count; i++) {
-        struct entry *e = &s->entries[i];
-        for (uint32_t k = e->dead ? 0 : s->buckets[e->hash & s->bucket_mask]; k != 0; k = s->next[k - 1]) {
-            struct entry *o = &s->entries[k - 1];
-            if (o == e || o->dead || o->hash != e->hash)
-                continue;
-            if (o->rowid_known && e->rowid_known && o->rowid != e->rowid)
-                continue;
-            if (stronger(o, e)) {
-                e->dead = true;
-                break;
-            }
-            o->dead = true;
-        }
-    }
-}
-
-static int by_place(const void *a, const void *b)
-{
-    const struct entry *x = *(struct entry *const *)a, *y = *(struct entry *const *)b;
-    if (x->hit.number != y->hit.number)
-        return x->hit.number < y->hit.number ? -1 : 1;
-    if (x->hit.at != y->hit.at)
-        return x->hit.at < y->hit.at ? -1 : 1;
-    return x->hit.page < y->hit.page ? -1 : x->hit.page > y->hit.page;
-}
-
-/* Two readings of the same bytes (one place in several images): the better one stays. */
-static bool drop_rival_readings(struct scan *s, struct rv_error *err)
-{
-    struct entry **sorted = rv_alloc_array(s->count, sizeof *sorted);
-    if (sorted == NULL)
-        return rv_fail_nomem(err);
-    for (size_t i = 0; i < s->count; i++)
-        sorted[i] = &s->entries[i];
-    qsort(sorted, s->count, sizeof *sorted, by_place);
-    for (size_t i = 0; i < s->count; i++)
-        for (size_t k = i + 1;
-             k < s->count && sorted[k]->hit.number == sorted[i]->hit.number && sorted[k]->hit.at == sorted[i]->hit.at;
-             k++) {
-            struct entry *a = sorted[i], *b = sorted[k];
-            if ((a->hit.layout != 2 && b->hit.layout != 2) || a->hash == b->hash)
-                continue;
-            struct entry *weak = stronger(a, b) ? b : a;
-            if (weak->hit.layout == 2)
-                weak->dead = true;
-        }
-    rv_free(sorted);
-    return true;
+    for (size_t i = 0; i < b->key_count; i++)
+        if (!rv_sq_entries_add_live(s->entries, &b->keys[i], err))
+            return false;
+    b->key_count = 0;
+    return take_lines(s, b, err);
 }
 
 /* ---- reporting ---- */
@@ -509,7 +282,7 @@ static bool drop_rival_readings(struct scan *s, struct rv_error *err)
  */
 static const double least_confidence = 0.5;
 
-static double confidence_of(const struct entry *e)
+static double confidence_of(const struct rv_sq_entry *e)
 {
     if (e->hit.whole_image)
         return 0.99;
@@ -523,7 +296,7 @@ static double confidence_of(const struct entry *e)
  * A young table on the page of a dropped one of the same form: rows with rowids above its highest may be
  * the old table's. The schema cookie counts every change of the schema, so it tells that tables are missing.
  */
-static bool table_uncertain(const struct scan *s, const struct entry *e)
+static bool table_uncertain(const struct rv_sq_scan_state *s, const struct rv_sq_entry *e)
 {
     const struct rv_sq_table *t = s->db.tables[e->hit.table];
     if (t->name == NULL || t->dropped || t->autoincrement || t->root != e->hit.number || t->rows == 0)
@@ -531,20 +304,27 @@ static bool table_uncertain(const struct scan *s, const struct entry *e)
     return s->db.schema_cookie > s->db.schema_objects && e->rowid_known && e->rowid > (int64_t)t->rowid_max;
 }
 
-static bool report_entries(struct scan *s, struct rv_error *err)
+static bool report_block(struct rv_sq_worker *w, struct rv_sq_batch *b, uint32_t from, uint32_t to,
+                         struct rv_error *err)
 {
-    for (size_t i = 0; i < s->count; i++) {
-        struct entry *e = &s->entries[i];
-        if (e->dead || confidence_of(e) < least_confidence)
+    struct rv_sq_scan_state *s = w->scan;
+    uint32_t count = 0, part = RV_SQ_BLOCK / REPORT_STEPS;
+    const struct rv_sq_entry *entries = rv_sq_entries_block(s->entries, from / REPORT_STEPS, w->block, &count, err);
+    (void)to;
+    if (entries == NULL)
+        return false;
+    for (uint32_t i = from % REPORT_STEPS * part; i < count && i < (from % REPORT_STEPS + 1) * part; i++) {
+        const struct rv_sq_entry *e = &entries[i];
+        if (rv_sq_entries_dead(s->entries, (uint64_t)(from / REPORT_STEPS) * RV_SQ_BLOCK + i) ||
+            confidence_of(e) < least_confidence)
             continue;
-        if (s->window != NULL)
-            reading(s->window, e->hit.page);
-        if (!rv_sq_row_read(s->carver, &e->hit, s->row))
+        rv_sq_window_read(&w->window, e->hit.page);
+        if (!rv_sq_row_read(w->carver, &e->hit, w->row))
             continue;
-        s->verdict->deleted_rows++;
-        struct rv_sq_found found = { s->row,        &e->hit, RV_SQ_DELETED, confidence_of(e), table_uncertain(s, e),
+        w->sums.deleted_rows++;
+        struct rv_sq_found found = { w->row,        &e->hit, RV_SQ_DELETED, confidence_of(e), table_uncertain(s, e),
                                      s->db.encoding };
-        if (!s->found(s->context, &found, err))
+        if (!emit(w, b, &found, err))
             return false;
     }
     return true;
@@ -552,7 +332,7 @@ static bool report_entries(struct scan *s, struct rv_error *err)
 
 /* ---- the whole ---- */
 
-static bool apply_logs(struct scan *s, struct rv_error *err)
+static bool apply_logs(struct rv_sq_scan_state *s, struct rv_error *err)
 {
     struct rv_sq_images *log = s->journal.hot ? &s->journal : &s->wal;
     if (log->pages_after == 0 || log->count == 0)
@@ -570,126 +350,121 @@ static bool apply_logs(struct scan *s, struct rv_error *err)
     return true;
 }
 
-static bool open_all(struct scan *s, struct rv_span db, struct rv_span wal, struct rv_span journal,
-                     struct rv_error *err)
+static bool open_all(struct rv_sq_scan_state *s, const struct rv_sq_files *files, struct rv_error *err)
 {
     struct rv_error ignored;
-    if (!rv_sq_db_open(&s->db, db, err))
+    if (!rv_sq_db_open(&s->db, files->database, err))
         return false;
-    if (s->window != NULL) {
-        s->db.reading = reading;
-        s->db.reading_context = s->window;
-    }
-    if (!rv_sq_wal_read(wal, &s->wal, &ignored))
+    if (!rv_sq_wal_read(files->wal, &s->wal, &ignored))
         s->db.damaged = true;
-    if (!rv_sq_journal_read(journal, s->db.page_size, &s->journal, &ignored))
+    if (!rv_sq_journal_read(files->journal, s->db.page_size, &s->journal, &ignored))
         s->db.damaged = true;
     if (s->wal.count > 0 && s->wal.page_size != s->db.page_size)
         s->wal.count = s->wal.pages_after = 0;
-    return apply_logs(s, err) && rv_sq_db_map(&s->db, err) && (!s->options->salvage || rv_sq_db_reassign(&s->db, err));
+    return apply_logs(s, err);
 }
 
-static bool all_zero(const uint8_t *p, size_t len)
+static void reading(void *window, const uint8_t *page)
 {
-    for (size_t i = 0; i < len; i++)
-        if (p[i] != 0)
+    rv_sq_window_read(window, page);
+}
+
+/* Trees are walked by one thread; then their leaves are looked at by all. */
+static bool map(struct rv_sq_scan_state *s, struct rv_error *err)
+{
+    s->db.reading = reading;
+    s->db.reading_context = &s->workers[0].window;
+    if (!rv_sq_db_map(&s->db, err))
+        return false;
+    s->db.reading = NULL; /* each thread has a window of its own */
+    struct stage leaves = { .run = check_leaves, .take = take_leaves, .items = s->db.page_count };
+    leaves.step = pages_of(s, 256 << 10);
+    if (!run_stage(s, leaves, s->worker_count, err))
+        return false;
+    rv_sq_db_map_rest(&s->db);
+    return !s->options->salvage || rv_sq_db_reassign(&s->db, err);
+}
+
+static bool hire(struct rv_sq_scan_state *s, struct rv_span file, struct rv_error *err)
+{
+    s->worker_count = s->options->threads != 0 ? s->options->threads : rv_sq_workers_count();
+    if (s->worker_count > RV_SQ_WORKERS_MAX)
+        s->worker_count = RV_SQ_WORKERS_MAX;
+    for (unsigned i = 0; i < s->worker_count; i++) {
+        struct rv_sq_worker *w = &s->workers[i];
+        w->scan = s;
+        w->window.file = file;
+        w->payload.cap = 1u << 30;
+        w->carver = rv_sq_carver_new(&s->db, rv_sq_page_for_residue, w, err);
+        w->live_carver = w->carver != NULL ? rv_sq_carver_new(&s->db, rv_sq_page_for_live, w, err) : NULL;
+        if (w->live_carver == NULL)
             return false;
+        w->row = rv_alloc(sizeof *w->row);
+        w->block = rv_alloc_array(RV_SQ_BLOCK, sizeof *w->block);
+        if (w->row == NULL || w->block == NULL)
+            return rv_fail_nomem(err);
+    }
+    for (unsigned i = 0; i < RV_SQ_ROUND; i++)
+        s->batches[i].lines.cap = 2u << 30;
     return true;
 }
 
-/* secure_delete leaves zeroed freeblocks; FAST (Apple's default from iOS 12 on) spares whole freed pages. */
-static void count_residue(struct scan *s, uint32_t number)
+static void dismiss(struct rv_sq_scan_state *s)
 {
-    struct rv_sq_verdict *v = s->verdict;
-    const uint8_t *page = rv_sq_page(&s->db, number);
-    struct rv_sq_page_header h;
-    enum rv_sq_page_kind kind = (enum rv_sq_page_kind)s->db.kind[number - 1];
-    if (page == NULL)
-        return;
-    if (kind == RV_SQ_PAGE_FREE || kind == RV_SQ_PAGE_UNKNOWN) {
-        bool wiped = all_zero(page, s->db.usable);
-        v->free_pages_zeroed += wiped;
-        v->residue_bytes += wiped ? 0 : s->db.usable;
-        return;
+    for (unsigned i = 0; i < s->worker_count; i++) {
+        struct rv_sq_worker *w = &s->workers[i];
+        rv_sq_carver_free(w->carver);
+        rv_sq_carver_free(w->live_carver);
+        rv_free(w->row);
+        rv_free(w->block);
+        rv_buf_clear(&w->payload);
     }
-    if ((kind != RV_SQ_PAGE_TABLE_LEAF && kind != RV_SQ_PAGE_INDEX_LEAF) ||
-        !rv_sq_page_header(&s->db, page, number, &h))
-        return;
-    uint32_t block = h.freeblock;
-    for (unsigned i = 0; block != 0 && block + 4 <= s->db.usable && i < s->db.usable / 4; i++) {
-        uint32_t next = rv_sq_u16(page + block), size = rv_sq_u16(page + block + 2);
-        if (size < 4 || block + size > s->db.usable || (next != 0 && next < block + size))
-            break;
-        bool wiped = all_zero(page + block + 4, size - 4);
-        v->freeblocks++;
-        v->freeblocks_zeroed += wiped;
-        v->residue_bytes += wiped ? 0 : size;
-        block = next;
-    }
-    uint32_t gap = h.pointers + 2 * h.cells;
-    if (h.content > gap && h.content <= s->db.usable && !all_zero(page + gap, h.content - gap))
-        v->residue_bytes += h.content - gap;
-}
-
-static void count_missing_rowids(struct scan *s)
-{
-    for (unsigned i = 0; i < s->db.table_count; i++) {
-        const struct rv_sq_table *t = s->db.tables[i];
-        if (t->autoincrement && t->rowid_max > t->live)
-            s->verdict->missing_rowids += t->rowid_max - t->live;
+    for (unsigned i = 0; i < RV_SQ_ROUND; i++) {
+        struct rv_sq_batch *b = &s->batches[i];
+        rv_free(b->entries);
+        rv_free(b->keys);
+        rv_buf_clear(&b->lines);
+        rv_sq_leaves_clear(&b->leaves);
     }
 }
 
-static void fill_verdict(struct scan *s)
+static bool settle_entries(struct rv_sq_scan_state *s, struct rv_error *err)
 {
-    struct rv_sq_verdict *v = s->verdict;
-    for (uint32_t n = 1; n <= s->db.page_count; n++)
-        count_residue(s, n);
-    count_missing_rowids(s);
-    v->damaged = s->db.damaged;
-    v->wal = s->wal.count > 0;
-    v->journal = s->journal.count > 0;
-    v->auto_vacuum = s->db.auto_vacuum;
-    v->writer = s->db.writer;
-    v->page_size = s->db.page_size;
-    v->page_count = s->db.page_count;
-    v->free_pages = s->db.free_pages;
-    v->lost_pages = s->db.lost_pages;
+    bool fine;
+    uint8_t *rivals = rv_sq_pages_with_images(s, &fine);
+    fine = (fine || rv_fail_nomem(err)) && rv_sq_entries_settle(s->entries, rivals, &s->verdict->struck, err);
+    rv_free(rivals);
+    return fine;
 }
 
-static void settle(struct scan *s)
+static bool search(struct rv_sq_scan_state *s, struct rv_error *err)
 {
-    for (unsigned i = 0; i < s->db.table_count; i++)
-        rv_sq_table_settle(s->db.tables[i]);
+    struct stage carve = { .run = carve_items, .take = take_entries, .step = pages_of(s, 128 << 10) };
+    struct stage live = { .run = live_pages, .take = take_live, .items = s->db.page_count };
+    struct stage report = { .run = report_block, .take = take_lines, .step = 1 };
+    live.step = pages_of(s, 64 << 10);
+    if (!rv_sq_find_tables(s, err))
+        return false;
+    carve.items = rv_sq_target_count(s);
+    if (!run_stage(s, carve, s->worker_count, err) || !run_stage(s, live, row_workers(s), err) ||
+        !settle_entries(s, err))
+        return false;
+    report.items = (uint32_t)((rv_sq_entries_count(s->entries) + RV_SQ_BLOCK - 1) / RV_SQ_BLOCK * REPORT_STEPS);
+    return run_stage(s, report, row_workers(s), err);
 }
 
-static bool search(struct scan *s, struct rv_error *err)
-{
-    s->carver = rv_sq_carver_new(&s->db, page_for_residue, s, err);
-    s->live_carver = rv_sq_carver_new(&s->db, page_for_live, s, err);
-    s->row = rv_alloc(sizeof *s->row);
-    if (s->row == NULL)
-        return rv_fail_nomem(err);
-    settle(s);
-    return s->carver != NULL && s->live_carver != NULL && carve_everything(s, collect_schema, 0, err) &&
-           (infer_tables(s), settle(s), carve_everything(s, collect, RV_SQ_NO_TABLE, err)) && build_buckets(s, err) &&
-           compare_with_live(s, err) && drop_rival_readings(s, err) && (merge_copies(s), report_entries(s, err));
-}
-
-static bool scan_files(struct scan *s, const struct rv_sq_files *files, struct rv_error *err)
+static bool scan_files(struct rv_sq_scan_state *s, const struct rv_sq_files *files, struct rv_span window,
+                       struct rv_error *err)
 {
     memset(s->verdict, 0, sizeof *s->verdict);
-    bool fine = open_all(s, files->database, files->wal, files->journal, err);
+    bool fine = open_all(s, files, err) && hire(s, window, err) && map(s, err);
     if (fine) {
-        fine = search(s, err);
-        fill_verdict(s);
+        s->entries = rv_sq_entries_new(files->database.len + files->wal.len + files->journal.len, err);
+        fine = s->entries != NULL && search(s, err);
+        rv_sq_fill_verdict(s);
     }
-    rv_sq_carver_free(s->carver);
-    rv_sq_carver_free(s->live_carver);
-    rv_free(s->row);
-    rv_free(s->entries);
-    rv_free(s->buckets);
-    rv_free(s->next);
+    dismiss(s);
+    rv_sq_entries_free(s->entries);
     rv_sq_images_clear(&s->wal);
     rv_sq_images_clear(&s->journal);
     rv_sq_db_clear(&s->db);
@@ -699,24 +474,21 @@ static bool scan_files(struct scan *s, const struct rv_sq_files *files, struct r
 bool rv_sq_scan_bytes(struct rv_ctx *ctx, const struct rv_sq_files *files, const struct rv_sq_scan_options *options,
                       rv_sq_found_fn *found, void *context, struct rv_sq_verdict *verdict, struct rv_error *err)
 {
-    struct scan s = { .ctx = ctx, .options = options, .found = found, .context = context, .verdict = verdict };
-    return scan_files(&s, files, err);
+    struct rv_sq_scan_state s = { .ctx = ctx, .options = options, .found = found, .context = context };
+    s.verdict = verdict;
+    return scan_files(&s, files, rv_span(NULL, 0), err);
 }
 
 bool rv_sq_scan(struct rv_ctx *ctx, const char *path, const struct rv_sq_scan_options *options, rv_sq_found_fn *found,
                 void *context, struct rv_sq_verdict *verdict, struct rv_error *err)
 {
-    struct rv_sq_files files = { 0 };
-    struct window window = { 0 };
-    struct scan s = { .ctx = ctx, .options = options, .found = found, .context = context, .verdict = verdict };
-    s.window = &window;
+    struct rv_sq_files files;
+    struct rv_sq_scan_state s = { .ctx = ctx, .options = options, .found = found, .context = context };
+    s.verdict = verdict;
     memset(verdict, 0, sizeof *verdict);
-    bool fine = map_file(path, &files.database, err) && map_sibling(path, "-wal", &files.wal, err) &&
-                map_sibling(path, "-journal", &files.journal, err);
-    window.file = files.database;
-    fine = fine && scan_files(&s, &files, err);
-    unmap(files.database);
-    unmap(files.wal);
-    unmap(files.journal);
+    if (!rv_sq_files_map(path, &files, err))
+        return false;
+    bool fine = scan_files(&s, &files, files.database, err);
+    rv_sq_files_unmap(&files);
     return fine;
 }

@@ -9,6 +9,7 @@
 #include "base/ctx.h"
 #include "format/sqlite_carve.h"
 #include "format/sqlite_wal.h"
+#include "recover/sqlite_files.h"
 
 enum rv_sq_status { RV_SQ_LIVE, RV_SQ_DELETED, RV_SQ_OLDER_VERSION, RV_SQ_SALVAGED };
 
@@ -32,9 +33,14 @@ struct rv_sq_verdict {
     uint64_t live_rows, deleted_rows, struck; /* struck: copies of live rows, not reported */
 };
 
+/** Finished JSON lines, parted by line ends, none at the end. */
+typedef bool rv_sq_lines_fn(void *context, const char *lines, struct rv_error *err);
+
 struct rv_sq_scan_options {
-    bool live;    /* report live rows too */
-    bool salvage; /* the database is damaged: everything readable, wherever it lies */
+    bool live;             /* report live rows too */
+    bool salvage;          /* the database is damaged: everything readable, wherever it lies */
+    unsigned threads;      /* 0: as many as there are processors; the result is the same */
+    rv_sq_lines_fn *lines; /* rows as JSON (threads write them) instead of calls of `found`; NULL none */
 };
 
 /** Finds rows and calls `found` for each. FORMAT: no SQLite pages in the file. */
@@ -42,9 +48,6 @@ bool rv_sq_scan(struct rv_ctx *ctx, const char *path, const struct rv_sq_scan_op
                 void *context, struct rv_sq_verdict *verdict, struct rv_error *err);
 
 /** The same on bytes in memory; wal and journal may be empty. The bytes stay as they are. */
-struct rv_sq_files {
-    struct rv_span database, wal, journal;
-};
 bool rv_sq_scan_bytes(struct rv_ctx *ctx, const struct rv_sq_files *files, const struct rv_sq_scan_options *options,
                       rv_sq_found_fn *found, void *context, struct rv_sq_verdict *verdict, struct rv_error *err);
 

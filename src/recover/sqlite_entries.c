@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "recover/sqlite_entries.h"
+
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BLOCKS_KEPT = 96, BLOCK_BYTES = RV_SQ_BLOCK * sizeof(struct rv_sq_entry), FILTER_HASHES = 4 };
+enum { FILTER_BITS_LEAST = 1 << 16, FILTER_BITS_MOST = 1 << 28 };
+
+/* Growing array of fixed-size things. */
+struct list {
+    void *items;
+    size_t count, room;
+};
+
+/* An entry that must be looked at beside others. */
+struct suspect {
+    struct rv_sq_entry entry;
+    uint64_t number;
+    bool dead;
+};
+
+struct rv_sq_entries {
+    struct rv_sq_entry **blocks; /* NULL: in the file */
+    size_t block_room;
+    uint64_t count;
+    int spill; /* -1 none */
+    uint64_t *filter;
+    uint64_t filter_mask;
+    struct list twice; /* uint64_t: hashes that came again */
+    struct list live;  /* struct rv_sq_key */
+    struct list suspects;
+    uint8_t *dead; /* by number, a bit each */
+    uint8_t has_table[RV_SQ_TABLES_MAX];
+};
+
+static void *grow(struct list *list, size_t each, struct rv_error *err)
+{
+    if (list->count == list->room) {
+        size_t room = list->room ? list->room + list->room / 2 : 256;
+        void *grown = rv_realloc_array(list->items, room, each);
+        if (grown == NULL) {
+            rv_fail_nomem(err);
+            return NULL;
+        }
+        list->items = grown;
+        list->room = room;
+    }
+    return (uint8_t *)list->items + each * list->count++;
+}
+
+/* ---- hashes ---- */
+
+static const uint64_t seed = 0x5265766976655351ull;
+
+uint64_t rv_sq_row_hash(const struct rv_sq_row *row, uint16_t table)
+{
+    uint64_t h = rv_sq_mix(seed, table);
+    unsigned count = row->count;
+    while (count > 0 && row->values[count - 1].kind == RV_SQ_NULL)
+        count--; /* a column that was added later is as good as NULL */
+    for (unsigned i = 0; i < count; i++)
+        if (row->table->order[i] != row->table->ipk)
+            h = rv_sq_value_hash(h, &row->values[i]);
+    return h;
+}
+
+static const struct rv_sq_value null = { .kind = RV_SQ_NULL };
+
+bool rv_sq_record_hash(const struct rv_sq_table *t, uint16_t number, struct rv_span record, uint64_t *hash)
+{
+    const uint8_t *p = record.ptr, *end = record.ptr + record.len;
+    uint64_t head = 0, serial = 0, h = rv_sq_mix(seed, number);
+    unsigned n = rv_sq_varint(p, end, &head), nulls = 0;
+    if (n == 0 || head > record.len)
+        return false;
+    const uint8_t *body = p + head, *head_end = body;
+    p += n;
+    for (unsigned place = 0; p < head_end && place < t->stored; place++) {
+        n = rv_sq_varint(p, head_end, &serial);
+        uint64_t size = rv_sq_body_size(serial);
+        if (n == 0 || size > (uint64_t)(end - body))
+            return false;
+        p += n;
+        if (t->order[place] != t->ipk) {
+            struct rv_sq_value v = rv_sq_value(serial, body);
+            if (v.kind == RV_SQ_NULL) {
+                nulls++;
+            } else {
+                for (; nulls > 0; nulls--)
+                    h = rv_sq_value_hash(h, &null);
+                h = rv_sq_value_hash(h, &v);
+            }
+        }
+        body += size;
+    }
+    *hash = h;
+    return true;
+}
+
+/* ---- the filter ---- */
+
+static bool filter_has(const struct rv_sq_entries *e, uint64_t hash)
+{
+    uint64_t step = hash >> 32 | 1;
+    for (unsigned i = 0; i < FILTER_HASHES; i++, hash += step) {
+        uint64_t bit = hash & e->filter_mask;
+        if (!(e->filter[bit / 64] >> bit % 64 & 1))
+            return false;
+    }
+    return true;
+}
+
+static void filter_add(struct rv_sq_entries *e, uint64_t hash)
+{
+    uint64_t step = hash >> 32 | 1;
+    for (unsigned i = 0; i < FILTER_HASHES; i++, hash += step) {
+        uint64_t bit = hash & e->filter_mask;
+        e->filter[bit / 64] |= 1ull << bit % 64;
+    }
+}
+
+/* ---- the store ---- */
+
+struct rv_sq_entries *rv_sq_entries_new(uint64_t file_bytes, struct rv_error *err)
+{
+    RV_AUTO(rv_sq_entries) e = rv_alloc(sizeof *e);
+    uint64_t bits = FILTER_BITS_LEAST;
+    while (bits < file_bytes / 32 && bits < FILTER_BITS_MOST)
+        bits *= 2;
+    if (e != NULL) {
+        e->spill = -1;
+        e->filter_mask = bits - 1;
+        e->filter = rv_alloc_array(bits / 64, sizeof *e->filter);
+    }
+    if (e == NULL || e->filter == NULL) {
+        rv_fail_nomem(err);
+        return NULL;
+    }
+    return rv_steal(&e);
+}
+
+void rv_sq_entries_free(struct rv_sq_entries *e)
+{
+    if (e == NULL)
+        return;
+    for (size_t i = 0; i < e->block_room; i++)
+        rv_free(e->blocks[i]);
+    rv_free(e->blocks);
+    rv_free(e->filter);
+    rv_free(e->twice.items);
+    rv_free(e->live.items);
+    rv_free(e->suspects.items);
+    rv_free(e->dead);
+    if (e->spill >= 0)
+        close(e->spill);
+    rv_free(e);
+}
+
+/* A file without a name: it is gone when the program is, however that ends. No row's content is in it. */
+static int nameless_file(void)
+{
+    const char *folder = getenv("TMPDIR");
+    int fd = open(folder != NULL && *folder ? folder : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    return fd >= 0 ? fd : open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
+/* The block that was just filled goes to the file; where there is none, memory has to hold it. */
+static bool spill_block(struct rv_sq_entries *e, size_t block, struct rv_error *err)
+{
+    if (e->spill < 0 && (e->spill = nameless_file()) < 0)
+        return true;
+    const uint8_t *from = (const uint8_t *)e->blocks[block];
+    for (size_t done = 0; done < BLOCK_BYTES;) {
+        ssize_t n = pwrite(e->spill, from + done, BLOCK_BYTES - done, (off_t)(block * BLOCK_BYTES + done));
+        if (n <= 0)
+            return rv_fail(err, RV_E_NOSPACE, "no room for a list of found rows in the folder for temporary files");
+        done += (size_t)n;
+    }
+    rv_free(e->blocks[block]);
+    e->blocks[block] = NULL;
+    return true;
+}
+
+static bool grow_blocks(struct rv_sq_entries *e, struct rv_error *err)
+{
+    size_t room = e->block_room ? e->block_room * 2 : 16;
+    struct rv_sq_entry **grown = rv_realloc_array(e->blocks, room, sizeof *grown);
+    if (grown == NULL)
+        return rv_fail_nomem(err);
+    memset(grown + e->block_room, 0, (room - e->block_room) * sizeof *grown);
+    e->blocks = grown;
+    e->block_room = room;
+    return true;
+}
+
+bool rv_sq_entries_add(struct rv_sq_entries *e, const struct rv_sq_entry *entry, struct rv_error *err)
+{
+    size_t block = (size_t)(e->count / RV_SQ_BLOCK);
+    if (block >= e->block_room && !grow_blocks(e, err))
+        return false;
+    if (e->blocks[block] == NULL && (e->blocks[block] = rv_alloc(BLOCK_BYTES)) == NULL)
+        return rv_fail_nomem(err);
+    e->blocks[block][e->count % RV_SQ_BLOCK] = *entry;
+    e->has_table[entry->hit.table] = 1;
+    if (filter_has(e, entry->hash)) {
+        uint64_t *again = grow(&e->twice, sizeof *again, err);
+        if (again == NULL)
+            return false;
+        *again = entry->hash;
+    }
+    filter_add(e, entry->hash);
+    e->count++;
+    return e->count % RV_SQ_BLOCK != 0 || block < BLOCKS_KEPT || spill_block(e, block, err);
+}
+
+uint64_t rv_sq_entries_count(const struct rv_sq_entries *e)
+{
+    return e->count;
+}
+
+const struct rv_sq_entry *rv_sq_entries_block(const struct rv_sq_entries *e, uint32_t block, struct rv_sq_entry *room,
+                                              uint32_t *count, struct rv_error *err)
+{
+    uint64_t left = e->count - (uint64_t)block * RV_SQ_BLOCK;
+    *count = left < RV_SQ_BLOCK ? (uint32_t)left : RV_SQ_BLOCK;
+    if (e->blocks[block] != NULL)
+        return e->blocks[block];
+    return rv_fd_read_at(e->spill, room, BLOCK_BYTES, (uint64_t)block * BLOCK_BYTES, err) ? room : NULL;
+}
+
+bool rv_sq_entries_has_table(const struct rv_sq_entries *e, uint16_t table)
+{
+    return e->has_table[table];
+}
+
+bool rv_sq_entries_may_have(const struct rv_sq_entries *e, uint64_t hash)
+{
+    return filter_has(e, hash);
+}
+
+bool rv_sq_entries_add_live(struct rv_sq_entries *e, const struct rv_sq_key *key, struct rv_error *err)
+{
+    struct rv_sq_key *to = grow(&e->live, sizeof *to, err);
+    if (to != NULL)
+        *to = *key;
+    return to != NULL;
+}
+
+/* ---- settling ---- */
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const struct rv_sq_key *x = a, *y = b;
+    if (x->hash != y->hash)
+        return x->hash < y->hash ? -1 : 1;
+    return x->rowid < y->rowid ? -1 : x->rowid > y->rowid;
+}
+
+/* The first live key of this hash, the list's end if there is none. */
+static size_t first_live(const struct rv_sq_entries *e, uint64_t hash)
+{
+    const struct rv_sq_key *keys = e->live.items;
+    size_t low = 0, high = e->live.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (keys[middle].hash < hash)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool lives(const struct rv_sq_entries *e, const struct rv_sq_entry *entry)
+{
+    const struct rv_sq_key *keys = e->live.items;
+    for (size_t i = first_live(e, entry->hash); i < e->live.count && keys[i].hash == entry->hash; i++)
+        if (!entry->rowid_known || !keys[i].rowid_known || keys[i].rowid == entry->rowid)
+            return true;
+    return false;
+}
+
+static void kill_entry(struct rv_sq_entries *e, uint64_t number)
+{
+    e->dead[number / 8] |= (uint8_t)(1u << number % 8);
+}
+
+bool rv_sq_entries_dead(const struct rv_sq_entries *e, uint64_t number)
+{
+    return e->dead[number / 8] >> number % 8 & 1;
+}
+
+/* Strikes what lives and gathers what else may not stay. */
+static bool gather_suspects(struct rv_sq_entries *e, const uint8_t *rival_pages, uint64_t *struck, struct rv_error *err)
+{
+    struct rv_sq_entry *room = rv_alloc(BLOCK_BYTES);
+    bool fine = room != NULL || rv_fail_nomem(err);
+    for (uint64_t number = 0; fine && number < e->count;) {
+        uint32_t count = 0;
+        const struct rv_sq_entry *entries = rv_sq_entries_block(e, (uint32_t)(number / RV_SQ_BLOCK), room, &count, err);
+        fine = entries != NULL;
+        for (uint32_t i = 0; fine && i < count; i++, number++) {
+            const struct rv_sq_hit *hit = &entries[i].hit;
+            bool alive = e->live.count > 0 && lives(e, &entries[i]);
+            bool rival = rival_pages != NULL && rival_pages[(hit->number - 1) / 8] >> (hit->number - 1) % 8 & 1;
+            bool again = !alive && e->twice.count > 0 &&
+                         bsearch(&entries[i].hash, e->twice.items, e->twice.count, sizeof(uint64_t), by_value) != NULL;
+            *struck += alive;
+            if (alive)
+                kill_entry(e, number);
+            if (!again && !rival)
+                continue;
+            struct suspect *s = grow(&e->suspects, sizeof *s, err);
+            fine = s != NULL;
+            if (fine)
+                *s = (struct suspect){ entries[i], number, alive };
+        }
+    }
+    rv_free(room);
+    return fine;
+}
+
+static bool stronger(const struct rv_sq_entry *a, const struct rv_sq_entry *b)
+{
+    if (a->hit.whole_image != b->hit.whole_image)
+        return a->hit.whole_image;
+    if (a->rowid_known != b->rowid_known)
+        return a->rowid_known;
+    return a->hit.bits > b->hit.bits;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct suspect *x = a, *y = b;
+    if (x->entry.hit.number != y->entry.hit.number)
+        return x->entry.hit.number < y->entry.hit.number ? -1 : 1;
+    if (x->entry.hit.at != y->entry.hit.at)
+        return x->entry.hit.at < y->entry.hit.at ? -1 : 1;
+    return x->number < y->number ? -1 : 1;
+}
+
+/* Of one hash together: known rowids first, in order. */
+static int by_hash(const void *a, const void *b)
+{
+    const struct suspect *x = a, *y = b;
+    if (x->entry.hash != y->entry.hash)
+        return x->entry.hash < y->entry.hash ? -1 : 1;
+    if (x->entry.rowid_known != y->entry.rowid_known)
+        return x->entry.rowid_known ? -1 : 1;
+    if (x->entry.rowid_known && x->entry.rowid != y->entry.rowid)
+        return x->entry.rowid < y->entry.rowid ? -1 : 1;
+    return x->number < y->number ? -1 : 1;
+}
+
+/* Of two equals the one found later (an older image of the page is searched after the page itself). */
+static bool beats(const struct suspect *a, const struct suspect *b)
+{
+    return stronger(&a->entry, &b->entry) || (!stronger(&b->entry, &a->entry) && a->number > b->number);
+}
+
+static struct suspect *best_other_than(struct suspect *s, size_t count, const struct suspect * not )
+{
+    struct suspect *best = NULL;
+    for (size_t i = 0; i < count; i++)
+        if ((not == NULL || s[i].entry.hash != not ->entry.hash) && (best == NULL || beats(&s[i], best)))
+            best = &s[i];
+    return best;
+}
+
+/* Different readings of the same bytes (one place in several images): guesses give way to a better one. */
+static void drop_rival_readings(struct suspect *s, size_t count)
+{
+    for (size_t i = 0, n; i < count; i += n) {
+        const struct rv_sq_hit *here = &s[i].entry.hit;
+        for (n = 1; i + n < count && s[i + n].entry.hit.number == here->number && s[i + n].entry.hit.at == here->at;)
+            n++;
+        const struct suspect *best = best_other_than(s + i, n, NULL), *second = best_other_than(s + i, n, best);
+        for (size_t k = i; k < i + n; k++) {
+            const struct suspect *rival = s[k].entry.hash != best->entry.hash ? best : second;
+            if (s[k].entry.hit.layout == 2 && rival != NULL && beats(rival, &s[k]))
+                s[k].dead = true;
+        }
+    }
+}
+
+/* Several copies of one version: the strongest stays. A row without its rowid is a copy of any that has one. */
+static void merge_copies(struct suspect *s, size_t count)
+{
+    struct suspect *kept = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (s[i].dead)
+            continue;
+        bool copy = kept != NULL && kept->entry.hash == s[i].entry.hash &&
+                    (!kept->entry.rowid_known || !s[i].entry.rowid_known || kept->entry.rowid == s[i].entry.rowid);
+        if (!copy) {
+            kept = &s[i];
+        } else if (stronger(&s[i].entry, &kept->entry)) {
+            kept->dead = true;
+            kept = &s[i];
+        } else {
+            s[i].dead = true;
+        }
+    }
+}
+
+bool rv_sq_entries_settle(struct rv_sq_entries *e, const uint8_t *rival_pages, uint64_t *struck, struct rv_error *err)
+{
+    e->dead = rv_alloc((size_t)(e->count / 8 + 1));
+    if (e->dead == NULL)
+        return rv_fail_nomem(err);
+    if (e->twice.count > 0)
+        qsort(e->twice.items, e->twice.count, sizeof(uint64_t), by_value);
+    if (e->live.count > 0)
+        qsort(e->live.items, e->live.count, sizeof(struct rv_sq_key), by_key);
+    if (!gather_suspects(e, rival_pages, struck, err))
+        return false;
+    struct suspect *s = e->suspects.items;
+    size_t count = e->suspects.count;
+    if (count > 0) {
+        qsort(s, count, sizeof *s, by_place);
+        drop_rival_readings(s, count);
+        qsort(s, count, sizeof *s, by_hash);
+        merge_copies(s, count);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (s[i].dead)
+            kill_entry(e, s[i].number);
+    return true;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a database still holds of what was deleted, and what proves that something is missing. */
+#include "recover/sqlite_scan_inside.h"
+
+#include <string.h>
+
+static bool all_zero(const uint8_t *p, size_t len)
+{
+    return len == 0 || (p[0] == 0 && memcmp(p, p + 1, len - 1) == 0);
+}
+
+/* secure_delete leaves zeroed freeblocks; FAST (Apple's default from iOS 12 on) spares whole freed pages. */
+void rv_sq_count_residue(const struct rv_sq_db *db, uint32_t number, struct rv_sq_verdict *v)
+{
+    const uint8_t *page = rv_sq_page(db, number);
+    struct rv_sq_page_header h;
+    enum rv_sq_page_kind kind = (enum rv_sq_page_kind)db->kind[number - 1];
+    if (page == NULL)
+        return;
+    if (kind == RV_SQ_PAGE_FREE || kind == RV_SQ_PAGE_UNKNOWN) {
+        bool wiped = all_zero(page, db->usable);
+        v->free_pages_zeroed += wiped;
+        v->residue_bytes += wiped ? 0 : db->usable;
+        return;
+    }
+    if ((kind != RV_SQ_PAGE_TABLE_LEAF && kind != RV_SQ_PAGE_INDEX_LEAF) || !rv_sq_page_header(db, page, number, &h))
+        return;
+    uint32_t block = h.freeblock;
+    for (unsigned i = 0; block != 0 && block + 4 <= db->usable && i < db->usable / 4; i++) {
+        uint32_t next = rv_sq_u16(page + block), size = rv_sq_u16(page + block + 2);
+        if (size < 4 || block + size > db->usable || (next != 0 && next < block + size))
+            break;
+        bool wiped = all_zero(page + block + 4, size - 4);
+        v->freeblocks++;
+        v->freeblocks_zeroed += wiped;
+        v->residue_bytes += wiped ? 0 : size;
+        block = next;
+    }
+    uint32_t gap = h.pointers + 2 * h.cells;
+    if (h.content > gap && h.content <= db->usable && !all_zero(page + gap, h.content - gap))
+        v->residue_bytes += h.content - gap;
+}
+
+static void count_missing_rowids(struct rv_sq_scan_state *s)
+{
+    for (unsigned i = 0; i < s->db.table_count; i++) {
+        const struct rv_sq_table *t = s->db.tables[i];
+        if (t->autoincrement && t->rowid_max > t->live)
+            s->verdict->missing_rowids += t->rowid_max - t->live;
+    }
+}
+
+void rv_sq_fill_verdict(struct rv_sq_scan_state *s)
+{
+    struct rv_sq_verdict *v = s->verdict;
+    for (unsigned i = 0; i < s->worker_count; i++) {
+        const struct rv_sq_verdict *sums = &s->workers[i].sums;
+        v->freeblocks += sums->freeblocks;
+        v->freeblocks_zeroed += sums->freeblocks_zeroed;
+        v->free_pages_zeroed += sums->free_pages_zeroed;
+        v->residue_bytes += sums->residue_bytes;
+        v->live_rows += sums->live_rows;
+        v->deleted_rows += sums->deleted_rows;
+    }
+    count_missing_rowids(s);
+    v->damaged = s->db.damaged;
+    v->wal = s->wal.count > 0;
+    v->journal = s->journal.count > 0;
+    v->auto_vacuum = s->db.auto_vacuum;
+    v->writer = s->db.writer;
+    v->page_size = s->db.page_size;
+    v->page_count = s->db.page_count;
+    v->free_pages = s->db.free_pages;
+    v->lost_pages = s->db.lost_pages;
+}
