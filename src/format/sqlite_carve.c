@@ -136,10 +136,9 @@ static bool try_first_serials(struct rv_sq_carver *c, const struct region *r, st
     struct rv_sq_spot spot = rv_sq_spot_at(c, r->page, what.table, what.at, r->end);
     uint32_t told = what.at + rv_sq_u16(r->page + what.at + 2);
     double scar = what.extra;
-    for (uint64_t serial = 0; serial < 256; serial++) {
+    for (unsigned i = 0; i < spot.table->first_serial_count; i++) {
         struct rv_sq_parsed p;
-        if (serial == 10 || serial == 11 || rv_sq_class_bits(spot.table, 0, rv_sq_class_of(serial)) < RV_SQ_IMPOSSIBLE)
-            continue;
+        uint64_t serial = spot.table->first_serials[i];
         if (serial >= 128 && r->page[what.at + 4] != (serial & 0x7F))
             continue; /* the second byte of a long serial survives */
         if (!rv_sq_cell_scarred(&spot, (struct rv_sq_scar){ 2, columns, serial }, &p))
@@ -234,12 +233,15 @@ static bool gather(struct rv_sq_carver *c, const struct region *r, struct rv_err
 
 /* ---- the best tiling ---- */
 
-static double link_bits(const struct rv_sq_carver *c, const struct region *r, uint32_t end, bool *exact)
+/* A reading ends where a region or the next reading does: then nothing is left unexplained. */
+static bool ends_exactly(const struct rv_sq_carver *c, const struct region *r, uint32_t end)
 {
-    *exact = end == r->end || c->choice[end] >= 0;
-    if (*exact)
-        return exact_bonus;
-    return r->end - end <= 3 ? fragment_bonus : 0;
+    return end == r->end || c->choice[end] >= 0;
+}
+
+static double end_bits(const struct region *r, uint32_t end, bool exact)
+{
+    return exact ? exact_bonus : r->end - end <= 3 ? fragment_bonus : 0;
 }
 
 static void tile(struct rv_sq_carver *c, const struct region *r)
@@ -252,8 +254,7 @@ static void tile(struct rv_sq_carver *c, const struct region *r)
         c->choice[at] = -1;
         for (int32_t i = c->first[at]; i >= 0; i = c->candidates[i].next) {
             const struct rv_sq_candidate *k = &c->candidates[i];
-            bool exact;
-            double total = k->bits + link_bits(c, r, k->end, &exact) + c->best[k->end];
+            double total = k->bits + end_bits(r, k->end, ends_exactly(c, r, k->end)) + c->best[k->end];
             if (total > c->best[at]) {
                 c->best[at] = total;
                 c->choice[at] = i;
@@ -271,30 +272,34 @@ static double threshold(const struct region *r, uint16_t table, const struct rv_
     return c->db->tables[table]->dropped ? accept_ownerless : accept_other;
 }
 
-static bool report(struct rv_sq_carver *c, const struct region *r, struct rv_error *err)
+static bool report(struct rv_sq_carver *c, const struct region *r, const struct rv_sq_candidate *k, bool exact,
+                   struct rv_error *err)
 {
-    uint32_t at = r->start;
-    while (at < r->end) {
+    double bits = k->bits + end_bits(r, k->end, exact);
+    if (bits < threshold(r, k->table, c))
+        return true;
+    struct rv_sq_hit hit = { .page = c->target->page, .number = c->target->number, .at = k->at, .end = k->end };
+    hit.table = k->table;
+    hit.layout = k->layout;
+    hit.origin = (uint8_t)r->origin;
+    hit.first_serial = k->first_serial;
+    hit.columns = k->columns;
+    hit.snapshot = c->target->snapshot;
+    hit.bits = (float)bits;
+    hit.exact = exact;
+    return c->found(c->found_context, &hit, err);
+}
+
+static bool report_tiles(struct rv_sq_carver *c, const struct region *r, struct rv_error *err)
+{
+    for (uint32_t at = r->start; at < r->end;) {
         if (c->choice[at] < 0) {
             at++;
             continue;
         }
         const struct rv_sq_candidate *k = &c->candidates[c->choice[at]];
-        bool exact;
-        double bits = k->bits + link_bits(c, r, k->end, &exact);
-        if (bits >= threshold(r, k->table, c)) {
-            struct rv_sq_hit hit = { .page = c->target->page, .number = c->target->number, .at = k->at, .end = k->end };
-            hit.table = k->table;
-            hit.layout = k->layout;
-            hit.origin = (uint8_t)r->origin;
-            hit.first_serial = k->first_serial;
-            hit.columns = k->columns;
-            hit.snapshot = c->target->snapshot;
-            hit.bits = (float)bits;
-            hit.exact = exact;
-            if (!c->found(c->found_context, &hit, err))
-                return false;
-        }
+        if (!report(c, r, k, ends_exactly(c, r, k->end), err))
+            return false;
         at = k->end;
     }
     return true;
@@ -311,8 +316,10 @@ static bool carve_region(struct rv_sq_carver *c, const struct region *r, struct 
         return false;
     if (c->candidate_count == 0)
         return true;
+    if (c->candidate_count == 1) /* without a rival it is chosen: nearly all holes of one row */
+        return report(c, r, &c->candidates[0], c->candidates[0].end == r->end, err);
     tile(c, r);
-    return report(c, r, err);
+    return report_tiles(c, r, err);
 }
 
 /* ---- one page ---- */

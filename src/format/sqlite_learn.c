@@ -91,7 +91,7 @@ static const double priors[5][RV_SQ_CLASSES] = {
 /* Shares of each class when bytes that are no header are read as serial types. */
 static const double noise[RV_SQ_CLASSES] = { .10, .012, .012, .012, .012, .012, .012, .012, .012, .012, .40, .38 };
 
-static double class_odds(const struct rv_sq_table *t, unsigned place, enum rv_sq_class kind)
+double rv_sq_class_odds(const struct rv_sq_table *t, unsigned place, enum rv_sq_class kind)
 {
     const struct rv_sq_column *column = &t->columns[t->order[place]];
     const struct rv_sq_learned *s = &t->learned[place];
@@ -114,13 +114,6 @@ static double class_odds(const struct rv_sq_table *t, unsigned place, enum rv_sq
     return bits < -9 ? -9 : bits;
 }
 
-double rv_sq_class_bits(const struct rv_sq_table *t, unsigned place, enum rv_sq_class kind)
-{
-    if (t->class_bits != NULL && kind < RV_SQ_CLASSES)
-        return (double)t->class_bits[place][kind];
-    return class_odds(t, place, kind);
-}
-
 void rv_sq_table_settle(struct rv_sq_table *t)
 {
     rv_free(t->class_bits);
@@ -128,8 +121,12 @@ void rv_sq_table_settle(struct rv_sq_table *t)
     float(*bits)[12] = rv_alloc_array(t->stored, sizeof *bits);
     for (unsigned i = 0; bits != NULL && i < t->stored; i++)
         for (unsigned k = 0; k < RV_SQ_CLASSES; k++)
-            bits[i][k] = (float)class_odds(t, i, (enum rv_sq_class)k);
+            bits[i][k] = (float)rv_sq_class_odds(t, i, (enum rv_sq_class)k);
     t->class_bits = bits;
+    t->first_serial_count = 0;
+    for (unsigned serial = 0; serial < 256; serial++)
+        if (serial != 10 && serial != 11 && rv_sq_class_bits(t, 0, rv_sq_class_of(serial)) >= IMPOSSIBLE / 2.0)
+            t->first_serials[t->first_serial_count++] = (uint8_t)serial;
 }
 
 static double integer_bits(const struct rv_sq_learned *s, int64_t v)

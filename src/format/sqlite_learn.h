@@ -11,7 +11,12 @@ void rv_sq_learn(struct rv_sq_table *table, struct rv_span local, uint64_t paylo
 void rv_sq_table_settle(struct rv_sq_table *table);
 
 /** log2 odds that stored column `place` holds a value of this class; below -50: impossible. */
-double rv_sq_class_bits(const struct rv_sq_table *table, unsigned place, enum rv_sq_class kind);
+double rv_sq_class_odds(const struct rv_sq_table *table, unsigned place, enum rv_sq_class kind);
+static inline double rv_sq_class_bits(const struct rv_sq_table *table, unsigned place, enum rv_sq_class kind)
+{
+    return table->class_bits != NULL && kind < RV_SQ_CLASSES ? (double)table->class_bits[place][kind]
+                                                             : rv_sq_class_odds(table, place, kind);
+}
 /** log2 odds of the value itself (ranges, lengths, text form); below -50: impossible. */
 double rv_sq_value_bits(const struct rv_sq_table *table, unsigned place, const struct rv_sq_value *value,
                         enum rv_sq_encoding encoding);

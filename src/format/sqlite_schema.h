@@ -38,10 +38,12 @@ struct rv_sq_table {
     uint16_t *order;               /* stored order: order[i] = declared column */
     struct rv_sq_learned *learned; /* by stored place */
     float (*class_bits)[12];       /* by stored place: rv_sq_table_settle() */
-    uint16_t count;                /* declared columns */
-    uint16_t stored;               /* stored columns */
-    uint16_t least_stored;         /* fewest columns seen in a row (ALTER TABLE ADD COLUMN) */
-    int ipk;                       /* declared column that is the rowid, -1 none */
+    uint8_t first_serials[256];    /* the one-byte types that the first stored column can have; the same */
+    uint16_t first_serial_count;
+    uint16_t count;        /* declared columns */
+    uint16_t stored;       /* stored columns */
+    uint16_t least_stored; /* fewest columns seen in a row (ALTER TABLE ADD COLUMN) */
+    int ipk;               /* declared column that is the rowid, -1 none */
     bool without_rowid;
     bool dropped; /* its CREATE text was itself found deleted */
     bool autoincrement;

@@ -2,15 +2,14 @@
 /* One found row as one JSON line; written by hand because millions of them stream by. */
 #include "recover/sqlite_scan.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static bool put(struct rv_buf *out, const char *text, struct rv_error *err)
+static inline __attribute__((always_inline)) bool put(struct rv_buf *out, const char *text, struct rv_error *err)
 {
-    return rv_buf_add_text(out, text, err);
+    return rv_buf_add(out, rv_span(text, strlen(text)), err); /* of a literal the compiler knows the length */
 }
 
 static bool put_string(struct rv_buf *out, struct rv_span utf8, struct rv_error *err)
@@ -49,36 +48,55 @@ static bool put_blob(struct rv_buf *out, struct rv_span bytes, struct rv_error *
     return put(out, "\"}", err);
 }
 
-/*
- * Dates and measures have few decimals. Both numbers of n / 10^k are exact doubles here, so the quotient is the
- * double nearest to that decimal: it reads back as the same.
- */
-static bool put_few_decimals(struct rv_buf *out, double v, bool *done, struct rv_error *err)
+/* Decimal digits of v; at least `least` of them. */
+static bool put_digits(struct rv_buf *out, uint64_t v, unsigned least, struct rv_error *err)
 {
-    static const double most = 999999999999999; /* fifteen digits */
-    static const double scales[] = { 10, 100, 1000, 10000, 100000, 1000000 };
-    *done = false;
-    if (fabs(v) < 1 || fabs(v) > most)
-        return true;
-    for (unsigned k = 0; k < sizeof scales / sizeof *scales; k++) {
-        double n = nearbyint(v * scales[k]);
-        if (fabs(n) > most)
-            return true;
-        if (n / scales[k] != v)
-            continue;
-        int64_t whole = (int64_t)n / (int64_t)scales[k], rest = llabs((int64_t)n % (int64_t)scales[k]);
-        *done = true;
-        return rv_buf_add_format(out, err, "%" PRId64 ".%0*" PRId64, whole, (int)k + 1, rest);
+    char digits[24];
+    unsigned at = sizeof digits;
+    while (v != 0 || sizeof digits - at < least) {
+        digits[--at] = (char)('0' + v % 10);
+        v /= 10;
     }
+    return rv_buf_add(out, rv_span(digits + at, sizeof digits - at), err);
+}
+
+static bool put_integer(struct rv_buf *out, int64_t v, struct rv_error *err)
+{
+    return (v >= 0 || put(out, "-", err)) && put_digits(out, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, 1, err);
+}
+
+/*
+ * The shortest decimal that reads back as the same double, by exact integers: v = m / 2^f with m of 53 bits, and a
+ * decimal d / 10^k names v when it lies within half a step of m. For numbers of everyday size: 10^k and m * 10^k fit.
+ */
+static bool put_everyday(struct rv_buf *out, double v, bool *done, struct rv_error *err)
+{
+    enum { DECIMALS_MAX = 19 };
+    double size = fabs(v);
+    int exponent;
+    *done = size >= 0.01 && size < 9007199254740992.0;
+    if (!*done)
+        return true;
+    uint64_t m = (uint64_t)ldexp(frexp(size, &exponent), 53), ten = 1;
+    unsigned f = (unsigned)(53 - exponent), k = 0;
+    unsigned narrow = m == 1ull << 52; /* below a power of two the doubles lie twice as close */
+    for (; k < DECIMALS_MAX; k++, ten *= 10) {
+        __uint128_t exact = (__uint128_t)m * ten;
+        uint64_t d = (uint64_t)((exact + ((__uint128_t)1 << f >> 1)) >> f);
+        __uint128_t there = (__uint128_t)d << f, off = there > exact ? there - exact : exact - there;
+        if (k > 0 && (off << (1 + narrow)) < ten)
+            return (v > 0 || put(out, "-", err)) && put_digits(out, d / ten, 1, err) && put(out, ".", err) &&
+                   put_digits(out, d % ten, k, err);
+    }
+    *done = false;
     return true;
 }
 
-/* The shortest decimal form that reads back as the same double. */
 static bool put_real(struct rv_buf *out, double v, struct rv_error *err)
 {
     char text[40];
     bool done;
-    if (!put_few_decimals(out, v, &done, err))
+    if (!put_everyday(out, v, &done, err))
         return false;
     if (done)
         return true;
@@ -88,7 +106,7 @@ static bool put_real(struct rv_buf *out, double v, struct rv_error *err)
             break;
     }
     bool whole = strpbrk(text, ".en") == NULL;
-    return rv_buf_add_format(out, err, "%s%s", text, whole ? ".0" : "");
+    return put(out, text, err) && (!whole || put(out, ".0", err));
 }
 
 static bool put_value(struct rv_buf *out, const struct rv_sq_value *v, enum rv_sq_encoding encoding,
@@ -114,7 +132,7 @@ static bool put_value(struct rv_buf *out, const struct rv_sq_value *v, enum rv_s
     case RV_SQ_BLOB:
         return put_blob(out, v->bytes, err);
     default:
-        return rv_buf_add_format(out, err, "%" PRId64, v->integer);
+        return put_integer(out, v->integer, err);
     }
 }
 
@@ -169,13 +187,17 @@ bool rv_sq_found_json(const struct rv_sq_found *f, enum rv_sq_encoding encoding,
         !(name != NULL && !f->table_uncertain ? put_string(out, rv_span(name, strlen(name)), err)
                                               : put(out, "null", err)))
         return false;
-    bool fine = row->rowid_known ? rv_buf_add_format(out, err, ",\"rowid\":%" PRId64, row->rowid)
-                                 : put(out, ",\"rowid\":null", err);
+    bool fine =
+        put(out, ",\"rowid\":", err) && (row->rowid_known ? put_integer(out, row->rowid, err) : put(out, "null", err));
     fine = fine && put(out, ",\"values\":[", err) && put_values(out, row, encoding, err);
     if (fine && f->table_uncertain && name != NULL)
         fine = put(out, "],\"table_likely\":", err) && put_string(out, rv_span(name, strlen(name)), err) &&
                put(out, ",\"note\":[\"a dropped table of the same form may have held it\"", err);
-    return fine && rv_buf_add_format(
-                       out, err, "],\"source\":\"%s\",\"status\":\"%s\",\"confidence\":%.3f,\"page\":%u,\"offset\":%u}",
-                       sources[f->hit->origin], states[f->status], f->confidence, f->hit->number, f->hit->at);
+    unsigned thousandths = (unsigned)lround(f->confidence * 1000);
+    fine = fine && put(out, "],\"source\":\"", err) && put(out, sources[f->hit->origin], err);
+    fine = fine && put(out, "\",\"status\":\"", err) && put(out, states[f->status], err);
+    fine = fine && put(out, "\",\"confidence\":", err) && put_digits(out, thousandths / 1000, 1, err);
+    fine = fine && put(out, ".", err) && put_digits(out, thousandths % 1000, 3, err);
+    fine = fine && put(out, ",\"page\":", err) && put_digits(out, f->hit->number, 1, err);
+    return fine && put(out, ",\"offset\":", err) && put_digits(out, f->hit->at, 1, err) && put(out, "}", err);
 }

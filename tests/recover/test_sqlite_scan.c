@@ -305,6 +305,40 @@ static void loops_and_lies_end(void **state)
     rv_ctx_clear(&ctx);
 }
 
+static bool add_lines(void *context, const char *lines, struct rv_error *err)
+{
+    return rv_buf_add_text(context, lines, err) && rv_buf_add_text(context, "\n", err);
+}
+
+static void threads_change_nothing(void **state)
+{
+    (void)state;
+    static const unsigned threads[] = { 1, 2, 5 };
+    sqlite3 *db = create("threads.db", "PRAGMA page_size=512");
+    fill(db, 6000);
+    sql(db, "DELETE FROM message WHERE id %% 7 = 3 OR id BETWEEN 3000 AND 3500");
+    sqlite3_close(db);
+    char path[512];
+    path_of(path, "threads.db");
+    for (int all = 0; all < 2; all++) {
+        struct rv_buf out[RV_COUNT(threads)] = { RV_BUF(64 << 20), RV_BUF(64 << 20), RV_BUF(64 << 20) };
+        for (unsigned i = 0; i < RV_COUNT(threads); i++) {
+            struct rv_sq_scan_options options = { .live = all, .salvage = all, .threads = threads[i] };
+            struct rv_sq_verdict verdict;
+            struct rv_error err = { 0 };
+            struct rv_ctx ctx;
+            options.lines = add_lines;
+            assert_fine(rv_ctx_init(&ctx, &err));
+            assert_fine(rv_sq_scan(&ctx, path, &options, NULL, &out[i], &verdict, &err));
+            rv_ctx_clear(&ctx);
+            assert_true(out[i].len > 100000);
+            assert_true(rv_span_equal(rv_buf_span(&out[i]), rv_buf_span(&out[0])));
+        }
+        for (unsigned i = 0; i < RV_COUNT(threads); i++)
+            rv_buf_clear(&out[i]);
+    }
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -317,7 +351,7 @@ static int remove_folder(void **state)
     char command[600];
     static const char *const leaves[] = { "untouched.db", "wiped.db",   "emptied.db", "dropped.db",
                                           "log.db",       "log.db-wal", "log.db-shm", "norowid.db",
-                                          "whole.db",     "damaged.db", "loops.db" };
+                                          "whole.db",     "damaged.db", "loops.db",   "threads.db" };
     for (unsigned i = 0; i < RV_COUNT(leaves); i++) {
         path_of(command, leaves[i]);
         unlink(command);
@@ -342,6 +376,7 @@ int main(void)
         cmocka_unit_test(keys_of_without_rowid_tables_come_back),
         cmocka_unit_test(damage_takes_only_what_it_hits),
         cmocka_unit_test(loops_and_lies_end),
+        cmocka_unit_test(threads_change_nothing),
     };
     return cmocka_run_group_tests_name("recover/sqlite_scan", tests, make_folder, remove_folder);
 }
