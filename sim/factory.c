@@ -382,8 +382,7 @@ static plist_t start_manifest(const struct sim_factory *what, struct rv_error *e
 {
     if (what->manifest)
         return load_manifest(what->manifest, err);
-    plist_t manifest = sim_factory_template(what->product, what->version ? what->version : "11.2",
-                                            what->build ? what->build : "15C114");
+    plist_t manifest = sim_factory_template(what->product, what->version, what->build);
     if (!manifest)
         rv_fail(err, RV_E_NOT_FOUND, "no firmware can be made for a %s", what->product);
     return manifest;

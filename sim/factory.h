@@ -4,7 +4,8 @@
 
 #include "sim/apple.h"
 
-/** The project's own BuildManifest in the form of iOS 11.2's. product NULL: iPhone10,3 and iPhone10,6, two boards.
+/** The project's own BuildManifest, in the form of the newest generation that is known for the product and not newer
+ *  than `version`. product NULL: iPhone10,3 and iPhone10,6, two boards; version and build NULL: the form's own.
  *  Digests are placeholders of the right length. NULL when the product is unknown or older than IMG4. */
 plist_t sim_factory_template(const char *product, const char *version, const char *build);
 /** Restore.plist that goes with a manifest. */

@@ -1,74 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A BuildManifest of our own in the form of a real one: names of components, flags, paths and request rules are
- * those of iOS 11.2 for the iPhone X (facts of the format); every hash and key in it is invented.
+ * A BuildManifest of our own in the form of a real one (form_*.c hold what a generation's looks like); every hash
+ * and key in it is invented.
  */
 #include "sim/factory.h"
 
 #include "base/text.h"
 #include "data/devices.h"
+#include "sim/factory_form.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum flags {
-    TRUSTED = 1 << 0,
-    FLASH = 1 << 1,     /* IsFirmwarePayload */
-    FUD = 1 << 2,       /* IsFUDFirmware */
-    SECONDARY = 1 << 3, /* IsSecondaryFirmwarePayload */
-    IBOOT = 1 << 4,     /* BuildString of iBoot */
-    NO_FILE = 1 << 5,
-    SHORT_DIGEST = 1 << 6, /* SHA-256 */
-    RAW = 1 << 7,          /* Personalize false */
-};
-/* Which parameter a rule looks at, firmware of the flash or of the restore. */
-enum rules { RULES_NONE, RULES_RAW, RULES_CURRENT, RULES_SEP, RULES_RAW_DEMOTE, RULES_CURRENT_DEMOTE, RULES_SEP_PLAIN };
+static const struct form *const forms[] = { &sim_form_26, &sim_form_15, &sim_form_11 };
 
-struct row {
-    const char *name, *path, *retag;
-    unsigned flags;
-    enum rules rules;
-};
-
-/* %s in a path: "d221" or "d22". */
-static const struct row rows[] = {
-    { "AOP", "Firmware/AOP/aopfw-iphone10baop.im4p", NULL, FUD, RULES_RAW },
-    { "AppleLogo", "Firmware/all_flash/applelogo@3x~iphone.im4p", NULL, FLASH | TRUSTED, RULES_RAW },
-    { "AudioCodecFirmware", "Firmware/Callan/L75AudioDSP.im4p", NULL, FUD, RULES_RAW },
-    { "BatteryCharging0", "Firmware/all_flash/batterycharging0@3x~iphone.im4p", NULL, FLASH | TRUSTED, RULES_RAW },
-    { "BatteryCharging1", "Firmware/all_flash/batterycharging1@3x~iphone.im4p", NULL, FLASH | TRUSTED, RULES_RAW },
-    { "BatteryFull", "Firmware/all_flash/batteryfull@3x~iphone.im4p", NULL, FLASH | TRUSTED, RULES_RAW },
-    { "BatteryLow0", "Firmware/all_flash/batterylow0@3x~iphone.im4p", NULL, FLASH | TRUSTED, RULES_RAW },
-    { "BatteryLow1", "Firmware/all_flash/batterylow1@3x~iphone.im4p", NULL, FLASH | TRUSTED, RULES_RAW },
-    { "BatteryPlugin", "Firmware/all_flash/glyphplugin@2436~iphone-lightning.im4p", NULL, FLASH | TRUSTED, RULES_RAW },
-    { "DeviceTree", "Firmware/all_flash/DeviceTree.%sap.im4p", NULL, FLASH | TRUSTED, RULES_RAW },
-    { "KernelCache", "kernelcache.release.iphone10b", NULL, TRUSTED, RULES_RAW },
-    { "LLB", "Firmware/all_flash/LLB.d22.RELEASE.im4p", NULL, FLASH | TRUSTED | IBOOT, RULES_RAW_DEMOTE },
-    { "Liquid", "Firmware/all_flash/liquiddetect@2436~iphone-lightning.im4p", NULL, FLASH | TRUSTED, RULES_RAW },
-    { "Multitouch", "Firmware/%s_Multitouch.im4p", NULL, FUD, RULES_RAW },
-    { "OS", "058-86176-124.dmg", NULL, TRUSTED | RAW, RULES_CURRENT },
-    { "RecoveryMode", "Firmware/all_flash/recoverymode@2436~iphone-lightning.im4p", NULL, FLASH | TRUSTED, RULES_RAW },
-    { "RestoreDeviceTree", "Firmware/all_flash/DeviceTree.%sap.im4p", "rdtr", TRUSTED, RULES_CURRENT },
-    { "RestoreKernelCache", "kernelcache.release.iphone10b", "rkrn", TRUSTED, RULES_CURRENT },
-    { "RestoreLogo", "Firmware/all_flash/applelogo@3x~iphone.im4p", "rlgo", TRUSTED, RULES_CURRENT },
-    { "RestoreSEP", "Firmware/all_flash/sep-firmware.%s.RELEASE.im4p", "rsep", SECONDARY | TRUSTED, RULES_SEP },
-    { "SEP", "Firmware/all_flash/sep-firmware.%s.RELEASE.im4p", NULL, SECONDARY | TRUSTED, RULES_SEP },
-    { "Savage,B0-Dev-Patch", "Firmware/Savage/Savage.B0-Dev.fw", NULL, SHORT_DIGEST, RULES_NONE },
-    { "Savage,B0-Dev-PatchVT", "Firmware/Savage/Savage.B0-Dev.vt.fw", NULL, SHORT_DIGEST, RULES_NONE },
-    { "Savage,B0-Prod-Patch", "Firmware/Savage/Savage.B0-Prod.fw", NULL, SHORT_DIGEST, RULES_NONE },
-    { "Savage,B0-Prod-PatchVT", "Firmware/Savage/Savage.B0-Prod.vt.fw", NULL, SHORT_DIGEST, RULES_NONE },
-    { "Savage,B2-Dev-Patch", "Firmware/Savage/Savage.B2-Dev.fw", NULL, SHORT_DIGEST, RULES_NONE },
-    { "Savage,B2-Dev-PatchVT", "Firmware/Savage/Savage.B2-Dev.vt.fw", NULL, SHORT_DIGEST, RULES_NONE },
-    { "Savage,B2-Prod-Patch", "Firmware/Savage/Savage.B2-Prod.fw", NULL, SHORT_DIGEST, RULES_NONE },
-    { "Savage,B2-Prod-PatchVT", "Firmware/Savage/Savage.B2-Prod.vt.fw", NULL, SHORT_DIGEST, RULES_NONE },
-    { "ftap", NULL, NULL, TRUSTED | NO_FILE | RAW, RULES_RAW },
-    { "ftsp", NULL, NULL, TRUSTED | NO_FILE | RAW, RULES_SEP_PLAIN },
-    { "iBEC", "Firmware/dfu/iBEC.d22.RELEASE.im4p", NULL, TRUSTED | IBOOT, RULES_CURRENT },
-    { "iBSS", "Firmware/dfu/iBSS.d22.RELEASE.im4p", NULL, TRUSTED | IBOOT, RULES_CURRENT_DEMOTE },
-    { "iBoot", "Firmware/all_flash/iBoot.d22.RELEASE.im4p", NULL, FLASH | TRUSTED, RULES_RAW },
-    { "rfta", NULL, NULL, TRUSTED | NO_FILE | RAW, RULES_CURRENT },
-    { "rfts", NULL, NULL, TRUSTED | NO_FILE | RAW, RULES_SEP_PLAIN },
+/* What one identity is made of. */
+struct maker {
+    const struct form *form;
+    const struct form_model *model;
+    const char *version, *build;
+    char board[16], BOARD[16]; /* the model's, or of the table of devices */
+    uint32_t chip, board_id;
+    size_t digest; /* bytes: SHA-1 up to A9, SHA-384 from A10 on */
+    bool erase, research;
 };
 
 /* ---- request rules: "A" action, then conditions ---- */
@@ -143,7 +99,7 @@ static plist_t sep_rules(bool demotes)
     return list;
 }
 
-static plist_t rules_of(enum rules rules)
+static plist_t rules_of(enum form_rules rules)
 {
     switch (rules) {
     case RULES_RAW:
@@ -172,114 +128,169 @@ static plist_t invented(const char *what, size_t len)
     unsigned have = 0;
     EVP_Digest(what, strlen(what), bytes, &have, EVP_sha512(), NULL);
     EVP_Digest(bytes, have, bytes + 64, &have, EVP_sha512(), NULL);
-    return plist_new_data((const char *)bytes, len);
+    return plist_new_data((const char *)bytes, len < sizeof bytes ? len : sizeof bytes);
 }
 
-/* What differs between the devices that one archive serves. */
-struct model {
-    char board[16]; /* "d221" */
-    uint32_t chip, board_id;
-    const char *baseband; /* chip number as the manifest writes it */
-    bool intel;
-    size_t digest; /* bytes: SHA-1 up to A9, SHA-384 from A10 on */
-};
-
-static plist_t component(const struct row *row, const struct model *model, const char *iboot)
+static const char *place_value(const struct maker *m, char letter)
 {
-    const char *board = model->board;
-    plist_t entry = plist_new_dict(), info = plist_new_dict();
-    if (row->path) {
-        char path[128];
-        bool upper = strcmp(row->name, "Multitouch") == 0;
-        const char *name = upper ? (strcmp(board, "d221") == 0 ? "D221" : "D22") : board;
-        const char *at = strstr(row->path, "%s");
-        int before = at ? (int)(at - row->path) : (int)strlen(row->path);
-        snprintf(path, sizeof path, "%.*s%s%s", before, row->path, at ? name : "", at ? at + 2 : "");
-        plist_dict_set_item(info, "Path", plist_new_string(path));
+    const char *value = "";
+    switch (letter) {
+    case 'b':
+        return m->board;
+    case 'B':
+        return m->BOARD;
+    case 'c':
+        value = m->model->chip;
+        break;
+    case 'f':
+        value = m->model->family;
+        break;
+    case 's':
+        value = m->model->screen;
+        break;
+    case 'r':
+        return m->erase ? m->form->erase_ramdisk : m->form->update_ramdisk;
+    default:
+        break;
     }
-    if (row->retag)
-        plist_dict_set_item(info, "Img4PayloadType", plist_new_string(row->retag));
+    return value != NULL ? value : "";
+}
+
+static void expand_path(const struct maker *m, const struct form_row *row, char *out, size_t size)
+{
+    size_t at = 0;
+    for (const char *from = row->path; *from != 0 && at + 1 < size; from++) {
+        if (*from != '%') {
+            out[at++] = *from;
+            continue;
+        }
+        int n = snprintf(out + at, size - at, "%s", place_value(m, *++from));
+        at += n > 0 ? (size_t)n : 0;
+    }
+    out[at < size ? at : size - 1] = 0;
+    /* "x.RELEASE.im4p" -> "x.RESEARCH_RELEASE.im4p", "kernelcache.release.x" -> "kernelcache.research.x" */
+    if (!m->research || !(row->flags & RESEARCH))
+        return;
+    char *word = strstr(out, "release");
+    if (word != NULL)
+        memcpy(word, "researc", 7);
+    else if ((word = strrchr(out, '.')) != NULL && strlen(out) + 10 < size) {
+        memmove(word + 9, word, strlen(word) + 1);
+        memcpy(word, ".RESEARCH", 9);
+    }
+}
+
+static void put_roles(plist_t info, const struct maker *m, unsigned flags)
+{
     static const struct {
         unsigned flag;
         const char *name;
-    } roles[] = { { FLASH, "IsFirmwarePayload" },
-                  { FUD, "IsFUDFirmware" },
-                  { SECONDARY, "IsSecondaryFirmwarePayload" } };
+        bool spelt_out; /* written when false too */
+    } roles[] = { { FLASH, "IsFirmwarePayload", false },
+                  { FUD, "IsFUDFirmware", false },
+                  { SECONDARY, "IsSecondaryFirmwarePayload", false },
+                  { FTAB, "IsFTAB", true },
+                  { LOADED, "IsLoadedByiBoot", true },
+                  { 0, "IsLoadedByiBootStage1", true },
+                  { EAN, "IsiBootEANFirmware", true },
+                  { 0, "IsiBootNonEssentialFirmware", true } };
     for (size_t i = 0; i < RV_COUNT(roles); i++) {
-        if (row->flags & roles[i].flag)
-            plist_dict_set_item(info, roles[i].name, plist_new_bool(1));
+        if (flags & roles[i].flag || (roles[i].spelt_out && m->form->explicit_roles))
+            plist_dict_set_item(info, roles[i].name, plist_new_bool((flags & roles[i].flag) != 0));
     }
-    if (row->flags & RAW) {
-        plist_dict_set_item(info, "HashMethod", plist_new_string(row->flags & NO_FILE ? "sha2-256" : "sha2-384"));
-        plist_dict_set_item(info, "Personalize", plist_new_bool(0));
-    }
-    if (strcmp(row->name, "SEP") == 0)
-        plist_dict_set_item(info, "RequiredCapacity", plist_new_string("0xE400000"));
-    plist_t rules = rules_of(row->rules);
-    if (rules)
-        plist_dict_set_item(info, "RestoreRequestRules", rules);
-    if (row->flags & IBOOT)
-        plist_dict_set_item(entry, "BuildString", plist_new_string(iboot));
-    if (!(row->flags & NO_FILE))
-        plist_dict_set_item(entry, "Digest", invented(row->name, row->flags & SHORT_DIGEST ? 32 : model->digest));
-    plist_dict_set_item(entry, "Info", info);
-    if (row->flags & TRUSTED)
-        plist_dict_set_item(entry, "Trusted", plist_new_bool(1));
-    return entry;
+    if (flags & RAW || !m->form->explicit_roles)
+        return;
+    plist_dict_set_item(info, "Personalize", plist_new_bool(1));
 }
 
-static plist_t file_entry(const char *path)
+static void put_trust(plist_t entry, const struct maker *m, const struct form_row *row)
+{
+    if (row->flags & IBOOT)
+        plist_dict_set_item(entry, "BuildString", plist_new_string(m->form->iboot));
+    if (row->flags & NO_DIGEST) {
+        plist_dict_set_item(entry, "DevelopmentUpdatePayloadHash", invented("SE dev", 32));
+        plist_dict_set_item(entry, "ProductionUpdatePayloadHash", invented("SE prod", 32));
+    } else if (!(row->flags & NO_FILE)) {
+        plist_dict_set_item(entry, "Digest", invented(row->name, row->flags & SHORT_DIGEST ? 32 : m->digest));
+    }
+    if (row->flags & (TRUSTED | UNTRUSTED))
+        plist_dict_set_item(entry, "Trusted", plist_new_bool((row->flags & TRUSTED) != 0));
+    /* Which of these patches fits is told by its fabrication revision and mode: even ones are for development. */
+    static const unsigned revisions[] = { 6657, 10753, 8705, 12801, 59905, 61953 };
+    if (rv_text_starts(row->name, "Yonkers,SysTopPatch")) {
+        char digit = row->name[strlen(row->name) - 1];
+        unsigned number = digit <= '9' ? (unsigned)(digit - '0') : (unsigned)(digit - 'A') + 10;
+        plist_dict_set_item(entry, "EPRO", plist_new_bool(number % 2));
+        plist_dict_set_item(entry, "FabRevision", plist_new_uint(revisions[number / 2 % RV_COUNT(revisions)]));
+    }
+}
+
+static plist_t component(const struct maker *m, const struct form_row *row)
 {
     plist_t entry = plist_new_dict(), info = plist_new_dict();
-    plist_dict_set_item(info, "Path", plist_new_string(path));
+    char path[160];
+    if (row->path != NULL) {
+        expand_path(m, row, path, sizeof path);
+        plist_dict_set_item(info, "Path", plist_new_string(path));
+    }
+    if (row->retag != NULL)
+        plist_dict_set_item(info, "Img4PayloadType", plist_new_string(row->retag));
+    put_roles(info, m, row->flags);
+    if (row->flags & RAW || rv_text_starts(row->name, "Cryptex1,"))
+        plist_dict_set_item(info, "HashMethod", plist_new_string(row->flags & NO_FILE ? "sha2-256" : "sha2-384"));
+    if (row->flags & RAW)
+        plist_dict_set_item(info, "Personalize", plist_new_bool(0));
+    if (strcmp(row->name, "SEP") == 0 && !m->form->explicit_roles)
+        plist_dict_set_item(info, "RequiredCapacity", plist_new_string("0xE400000"));
+    plist_t rules = rules_of(row->rules);
+    if (rules != NULL)
+        plist_dict_set_item(info, "RestoreRequestRules", rules);
+    put_trust(entry, m, row);
     plist_dict_set_item(entry, "Info", info);
     return entry;
 }
 
-/* Elements of a baseband firmware: "-PartialDigest" ones are signed for the device (40 bytes), the rest only hashed. */
-static void add_elements(plist_t entry, const char *const *signed_names, const char *const *plain_names)
+/* "-PartialDigest" elements are signed for the device, the rest only hashed. */
+static plist_t baseband(const struct form_baseband *form)
 {
     char key[64];
-    for (; *signed_names; signed_names++) {
-        snprintf(key, sizeof key, "%s-PartialDigest", *signed_names);
-        plist_dict_set_item(entry, key, invented(key, 40));
-        snprintf(key, sizeof key, "%s-Version", *signed_names);
+    plist_t entry = plist_new_dict(), info = plist_new_dict();
+    plist_dict_set_item(info, "Path", plist_new_string(form->path));
+    plist_dict_set_item(entry, "Info", info);
+    for (const char *const *name = form->signed_names; *name != NULL; name++) {
+        static const char *const tables[] = { "HashTableBody", "HashTableHeaderDefault" };
+        snprintf(key, sizeof key, "%s-PartialDigest", *name);
+        plist_dict_set_item(entry, key, invented(key, form->partial));
+        snprintf(key, sizeof key, "%s-Version", *name);
         plist_dict_set_item(entry, key, plist_new_uint(0x06cf0007));
+        for (size_t i = 0; form->tables && i < RV_COUNT(tables); i++) {
+            snprintf(key, sizeof key, "%s-%s", *name, tables[i]);
+            plist_dict_set_item(entry, key, invented(key, 96));
+        }
     }
-    for (; *plain_names; plain_names++) {
-        snprintf(key, sizeof key, "%s-DownloadDigest", *plain_names);
-        plist_dict_set_item(entry, key, invented(key, 32));
-        snprintf(key, sizeof key, "%s-HashTableDigest", *plain_names);
+    for (const char *const *name = form->plain_names; *name != NULL; name++) {
+        snprintf(key, sizeof key, "%s-DownloadDigest", *name);
+        plist_dict_set_item(entry, key, invented(key, form->key_hash));
+        if (form->tables || strcmp(*name, "BBCFG") == 0 || strcmp(*name, "EBL") == 0)
+            continue;
+        snprintf(key, sizeof key, "%s-HashTableDigest", *name);
         plist_dict_set_item(entry, key, invented(key, 32));
     }
-}
-
-static plist_t baseband(bool intel)
-{
-    static const char *const intel_signed[] = { "PSI", "RestorePSI", NULL };
-    static const char *const intel_plain[] = { "2GFW",  "3GFW", "AudioFW",  "DebugFW", "EBL",
-                                               "LTEFW", "RFFW", "SystemSW", "TDSFW",   NULL };
-    static const char *const other_signed[] = { "SBL1", "RestoreSBL1", NULL };
-    static const char *const other_plain[] = { "ACDB", "APPS", "MBA", "QDSP6SW", "RPM", "TZ", NULL };
-    plist_t entry = file_entry(intel ? "Firmware/ICE17-1.03.06.Release.bbfw" : "Firmware/Mav17-1.62.00.Release.bbfw");
-    add_elements(entry, intel ? intel_signed : other_signed, intel ? intel_plain : other_plain);
     return entry;
 }
 
-static plist_t components(const struct model *model, bool erase)
+static void put_rows(plist_t manifest, const struct maker *m, const struct form_row *rows, size_t count)
 {
-    static const char iboot[] = "iBoot-4076.30.43~76";
+    for (size_t i = 0; i < count; i++)
+        plist_dict_set_item(manifest, rows[i].name, component(m, &rows[i]));
+}
+
+static plist_t components(const struct maker *m)
+{
     plist_t manifest = plist_new_dict();
-    for (size_t i = 0; i < RV_COUNT(rows); i++)
-        plist_dict_set_item(manifest, rows[i].name, component(&rows[i], model, iboot));
-    const struct row ramdisk = { "RestoreRamDisk", erase ? "058-85846-125.dmg" : "058-85997-124.dmg", NULL, TRUSTED,
-                                 RULES_CURRENT };
-    plist_dict_set_item(manifest, ramdisk.name, component(&ramdisk, model, iboot));
-    plist_dict_set_item(manifest, "BasebandFirmware", baseband(model->intel));
-    plist_t se = file_entry("Firmware/SE/Stockholm4.RELEASE.sefw");
-    plist_dict_set_item(se, "DevelopmentUpdatePayloadHash", invented("SE dev", 32));
-    plist_dict_set_item(se, "ProductionUpdatePayloadHash", invented("SE prod", 32));
-    plist_dict_set_item(manifest, "SE,UpdatePayload", se);
+    put_rows(manifest, m, m->form->rows, m->form->row_count);
+    put_rows(manifest, m, m->model->rows, m->model->row_count);
+    plist_dict_set_item(manifest, "BasebandFirmware", baseband(m->model->baseband));
     return manifest;
 }
 
@@ -298,7 +309,7 @@ static plist_t padding(void)
     return dict;
 }
 
-static plist_t variant_contents(bool erase)
+static plist_t variant_contents(const struct maker *m)
 {
     static const char *const pairs[][2] = {
         { "BasebandFirmware", "Release" },      { "DFU", "Production" },
@@ -308,121 +319,176 @@ static plist_t variant_contents(bool erase)
     plist_t dict = plist_new_dict();
     for (size_t i = 0; i < RV_COUNT(pairs); i++)
         plist_dict_set_item(dict, pairs[i][0], plist_new_string(pairs[i][1]));
-    plist_dict_set_item(dict, "RestoreRamDisk", plist_new_string(erase ? "CustomerRamDisk" : "UpdateRamDisk"));
+    if (m->research)
+        plist_dict_set_item(dict, "InstalledKernelCache", plist_new_string("Research"));
+    plist_dict_set_item(dict, "RestoreRamDisk", plist_new_string(m->erase ? "CustomerRamDisk" : "UpdateRamDisk"));
     return dict;
 }
 
-static plist_t info_of(const char *board, bool erase, const char *build)
+static void put_keys(plist_t dict, const struct form_key *keys, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        plist_t value = NULL;
+        switch (keys[i].kind) {
+        case KEY_TEXT:
+            value = plist_new_string(keys[i].text);
+            break;
+        case KEY_NUMBER:
+            value = plist_new_uint(keys[i].number);
+            break;
+        case KEY_BYTES:
+            value = invented(keys[i].text, (size_t)keys[i].number);
+            break;
+        case KEY_LIST:
+            value = plist_new_array();
+            plist_array_append_item(value, plist_new_string(keys[i].text));
+            break;
+        }
+        plist_dict_set_item(dict, keys[i].name, value);
+    }
+}
+
+static plist_t info_of(const struct maker *m)
 {
     plist_t info = plist_new_dict();
-    char class[24];
-    snprintf(class, sizeof class, "%sap", board);
-    plist_dict_set_item(info, "BuildNumber", plist_new_string(build));
-    plist_dict_set_item(info, "BuildTrain", plist_new_string("Cinar"));
-    plist_dict_set_item(info, "DeviceClass", plist_new_string(class));
+    char text[64];
+    snprintf(text, sizeof text, "%sap", m->board);
+    plist_dict_set_item(info, "BuildNumber", plist_new_string(m->build));
+    plist_dict_set_item(info, "BuildTrain", plist_new_string(m->form->train));
+    plist_dict_set_item(info, "DeviceClass", plist_new_string(text));
     plist_dict_set_item(info, "FDRSupport", plist_new_bool(1));
-    plist_dict_set_item(info, "MinimumSystemPartition", plist_new_uint(3843));
-    plist_dict_set_item(info, "OSVarContentSize", plist_new_uint(388055040));
-    plist_dict_set_item(info, "RestoreBehavior", plist_new_string(erase ? "Erase" : "Update"));
+    plist_dict_set_item(info, "RestoreBehavior", plist_new_string(m->erase ? "Erase" : "Update"));
     plist_dict_set_item(info, "SystemPartitionPadding", padding());
-    plist_dict_set_item(info, "Variant",
-                        plist_new_string(erase ? "Customer Erase Install (IPSW)" : "Customer Upgrade Install (IPSW)"));
-    plist_dict_set_item(info, "VariantContents", variant_contents(erase));
+    snprintf(text, sizeof text, "%sCustomer %s Install (IPSW)", m->research ? "Research " : "",
+             m->erase ? "Erase" : "Upgrade");
+    plist_dict_set_item(info, "Variant", plist_new_string(text));
+    plist_dict_set_item(info, "VariantContents", variant_contents(m));
+    put_keys(info, m->form->info, m->form->info_count);
     return info;
 }
 
-static plist_t hex(const char *form, uint32_t value)
+static plist_t hex(const char *format, uint32_t value)
 {
     char text[24];
-    snprintf(text, sizeof text, form[0] == 'c' ? "0x%04X" : "0x%02X", (unsigned)value);
+    snprintf(text, sizeof text, format[0] == 'c' ? "0x%04X" : "0x%02X", (unsigned)value);
     return plist_new_string(text);
 }
 
-static plist_t identity(const struct model *model, bool erase, const char *build)
+static plist_t identity(const struct maker *m)
 {
     plist_t id = plist_new_dict();
-    plist_dict_set_item(id, "ApBoardID", hex("board", model->board_id));
-    plist_dict_set_item(id, "ApChipID", hex("chip", model->chip));
+    const struct form_baseband *modem = m->model->baseband;
+    plist_dict_set_item(id, "ApBoardID", hex("board", m->board_id));
+    plist_dict_set_item(id, "ApChipID", hex("chip", m->chip));
     plist_dict_set_item(id, "ApSecurityDomain", plist_new_string("0x01"));
-    plist_dict_set_item(id, "BbActivationManifestKeyHash", invented("activation", 32));
-    plist_dict_set_item(id, "BbChipID", plist_new_string(model->baseband));
+    plist_dict_set_item(id, "BbActivationManifestKeyHash", invented("activation", modem->key_hash));
+    plist_dict_set_item(id, "BbChipID", plist_new_string(modem->chip));
     plist_dict_set_item(id, "BbFDRSecurityKeyHash", plist_new_data("", 0)); /* empty in real ones too */
-    plist_dict_set_item(id, "BbProvisioningManifestKeyHash", invented("provisioning", 32));
-    plist_dict_set_item(id, "Info", info_of(model->board, erase, build));
-    plist_dict_set_item(id, "Manifest", components(model, erase));
-    plist_dict_set_item(id, "PearlCertificationRootPub", invented("pearl", 97));
-    plist_dict_set_item(id, "SE,ChipID", plist_new_string("0x73"));
-    plist_dict_set_item(id, "Savage,ChipID", plist_new_string("0x01"));
-    plist_dict_set_item(id, "Savage,PatchEpoch", plist_new_string("0x00"));
+    plist_dict_set_item(id, "BbProvisioningManifestKeyHash", invented("provisioning", modem->key_hash));
+    plist_dict_set_item(id, "Info", info_of(m));
+    plist_dict_set_item(id, "Manifest", components(m));
     plist_dict_set_item(id, "UniqueBuildID", invented("build", 20));
+    put_keys(id, m->model->keys, m->model->key_count);
     return id;
 }
 
-/* The number that the table writes as 0x0E008015: board and chip in one. */
-static plist_t product_ids(const struct model *models, size_t count)
-{
-    plist_t ids = plist_new_dict();
-    static const char *const modes[] = { "DFU", "Recovery" };
-    for (size_t i = 0; i < RV_COUNT(modes); i++) {
-        plist_t list = plist_new_array();
-        for (size_t m = 0; m < count; m++)
-            plist_array_append_item(list, plist_new_uint((uint64_t)models[m].board_id << 24 | models[m].chip));
-        plist_dict_set_item(ids, modes[i], list);
-    }
-    return ids;
-}
-
-static plist_t whole(const struct model *models, size_t count, const char *version, const char *build)
-{
-    plist_t manifest = plist_new_dict(), identities = plist_new_array();
-    for (size_t i = 0; i < 2 * count; i++)
-        plist_array_append_item(identities, identity(&models[i / 2], i % 2 == 0, build));
-    plist_dict_set_item(manifest, "BuildIdentities", identities);
-    plist_dict_set_item(manifest, "ManifestVersion", plist_new_uint(0));
-    plist_dict_set_item(manifest, "ProductBuildVersion", plist_new_string(build));
-    plist_dict_set_item(manifest, "ProductVersion", plist_new_string(version));
-    plist_dict_set_item(manifest, "SupportedProductTypeIDs", product_ids(models, count));
-    return manifest;
-}
+/* ---- the whole ---- */
 
 static bool chip_is_old(uint32_t chip)
 {
     return chip == 0x8960 || chip == 0x7000 || chip == 0x7001 || chip == 0x8000 || chip == 0x8001 || chip == 0x8003;
 }
 
-/* Another device of the table: the same components under its own board, chip and class. */
-static bool model_of(const char *product, struct model *out)
+/* Chip and board of the product, and the names that paths use. */
+static bool aim(struct maker *m, const char *product)
 {
     const struct rv_device_row *row = rv_device_by_product(product, NULL);
-    if (!row || !row->img4 || row->board_id < 0 || strlen(row->board) < 3)
+    if (row == NULL || !row->img4 || row->board_id < 0 || strlen(row->board) < 3)
         return false;
-    *out = (struct model){ .chip = row->chip,
-                           .board_id = (uint32_t)row->board_id,
-                           .baseband = "0x0003B0E1",
-                           .digest = chip_is_old(row->chip) ? 20 : 48 };
+    m->chip = row->chip;
+    m->board_id = (uint32_t)row->board_id;
+    m->digest = chip_is_old(row->chip) ? 20 : 48;
+    snprintf(m->BOARD, sizeof m->BOARD, "%s", m->model->BOARD);
+    if (m->model->board != NULL) {
+        snprintf(m->board, sizeof m->board, "%s", m->model->board);
+        return true;
+    }
     size_t len = strlen(row->board) - 2; /* without "AP" */
-    for (size_t i = 0; i < len && i + 1 < sizeof out->board; i++)
-        out->board[i] = (char)(row->board[i] | (row->board[i] >= 'A' && row->board[i] <= 'Z' ? 0x20 : 0));
+    for (size_t i = 0; i < len && i + 1 < sizeof m->board; i++)
+        m->board[i] = (char)(row->board[i] | (row->board[i] >= 'A' && row->board[i] <= 'Z' ? 0x20 : 0));
+    return true;
+}
+
+static const struct form_model *model_in(const struct form *form, const char *product)
+{
+    const struct form_model *model = NULL;
+    for (size_t i = 0; i < form->model_count && model == NULL; i++)
+        if (form->models[i].product == NULL || strcmp(form->models[i].product, product) == 0)
+            model = &form->models[i];
+    return model;
+}
+
+/* The newest form that knows the product and is not newer than the version asked for. */
+static const struct form *form_for(const char *product, const char *version)
+{
+    unsigned long major = version != NULL ? strtoul(version, NULL, 10) : 999;
+    for (size_t i = 0; i < RV_COUNT(forms); i++)
+        if ((forms[i]->major <= major || forms[i]->major <= 11) && model_in(forms[i], product) != NULL)
+            return forms[i];
+    return NULL;
+}
+
+struct whole {
+    plist_t identities, types, dfu, recovery;
+};
+
+static void add_identities(struct whole *w, struct maker *m)
+{
+    for (unsigned i = 0; i < (m->model->research ? 4 : 2); i++) {
+        m->erase = i % 2 == 0;
+        m->research = i >= 2;
+        plist_array_append_item(w->identities, identity(m));
+    }
+}
+
+static bool add_product(struct whole *w, const struct form *form, const char *product, const char *version,
+                        const char *build)
+{
+    struct maker m = { .form = form, .model = model_in(form, product), .version = version, .build = build };
+    if (m.model == NULL || !aim(&m, product))
+        return false;
+    add_identities(w, &m);
+    plist_array_append_item(w->types, plist_new_string(product));
+    /* The number that tables write as 0x0E008015: board and chip in one. */
+    plist_array_append_item(w->dfu, plist_new_uint((uint64_t)m.board_id << 24 | m.chip));
+    plist_array_append_item(w->recovery, plist_new_uint((uint64_t)m.board_id << 24 | m.chip));
     return true;
 }
 
 plist_t sim_factory_template(const char *product, const char *version, const char *build)
 {
-    static const struct model iphone_x[] = { { "d221", 0x8015, 0x0e, "0x00000065", true, 48 },
-                                             { "d22", 0x8015, 0x06, "0x0003B0E1", false, 48 } };
-    plist_t types = plist_new_array(), manifest = NULL;
-    struct model other;
-    if (!product || strcmp(product, "iPhone10,6") == 0 || strcmp(product, "iPhone10,3") == 0) {
-        manifest = whole(iphone_x, 2, version, build);
-        plist_array_append_item(types, plist_new_string("iPhone10,6"));
-        plist_array_append_item(types, plist_new_string("iPhone10,3"));
-    } else if (model_of(product, &other)) {
-        manifest = whole(&other, 1, version, build);
-        plist_array_append_item(types, plist_new_string(product));
-    } else {
-        plist_free(types);
-        return NULL;
-    }
-    plist_dict_set_item(manifest, "SupportedProductTypes", types);
-    return manifest;
+    bool iphone_x = product == NULL || strcmp(product, "iPhone10,6") == 0 || strcmp(product, "iPhone10,3") == 0;
+    const char *first = iphone_x ? "iPhone10,6" : product;
+    const struct form *form = form_for(first, version);
+    struct whole w = { plist_new_array(), plist_new_array(), plist_new_array(), plist_new_array() };
+    plist_t manifest = plist_new_dict(), ids = plist_new_dict();
+    version = version != NULL ? version : form->version;
+    build = build != NULL ? build : form->build;
+    bool known = add_product(&w, form, first, version, build) &&
+                 (!iphone_x || add_product(&w, form, "iPhone10,3", version, build));
+    plist_dict_set_item(ids, "DFU", w.dfu);
+    plist_dict_set_item(ids, "Recovery", w.recovery);
+    plist_dict_set_item(manifest, "BuildIdentities", w.identities);
+    plist_dict_set_item(manifest, "ManifestVersion", plist_new_uint(0));
+    plist_dict_set_item(manifest, "ProductBuildVersion", plist_new_string(build));
+    plist_dict_set_item(manifest, "ProductVersion", plist_new_string(version));
+    if (form->explicit_roles) /* no longer there in 15.4 */
+        plist_free(ids);
+    else
+        plist_dict_set_item(manifest, "SupportedProductTypeIDs", ids);
+    plist_dict_set_item(manifest, "SupportedProductTypes", w.types);
+    if (known)
+        return manifest;
+    plist_free(manifest);
+    return NULL;
 }

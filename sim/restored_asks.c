@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "sim/image4.h"
+#include "sim/model.h"
 #include "sim/restored_run.h"
 
 #include <inttypes.h>
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <zip.h>
 
 /* ---- images ---- */
 
@@ -52,14 +52,16 @@ static bool image_type(struct rv_span img4, char tag[5])
     return true;
 }
 
-/* Signed for this device, by the very ticket of this boot, and of this kind. */
-static bool accept_image(struct restored *r, struct rv_span img4, const char *tag, const char *name,
-                         struct rv_error *err)
+bool restored_accept_image(struct restored *r, struct rv_span img4, const char *tag, const char *name,
+                           struct rv_error *err)
 {
     struct rv_span payload, ticket;
-    char why[160] = "";
+    char why[160] = "", own[5];
     if (img4.len == 0)
         return rv_fail(err, RV_E_PROTOCOL, "no %s in the answer", name);
+    if (tag == NULL && !image_type(img4, own))
+        return rv_fail(err, RV_E_FORMAT, "%s is no image4", name);
+    tag = tag != NULL ? tag : own;
     if (!sim_image4_accept(img4, tag, sim_trust_root(r->device), &r->identity, 0, &payload, &ticket, why, sizeof why)) {
         sim_record(r->device, "refused", "%s: %s", name, why);
         return rv_fail(err, RV_E_REFUSED, "image4 validation of %s failed", name);
@@ -94,7 +96,7 @@ static bool keep_image(struct restored *r, struct rv_span img4, const char *tag,
 
 static bool take_image(struct restored *r, struct rv_span img4, const char *tag, const char *name, struct rv_error *err)
 {
-    return accept_image(r, img4, tag, name, err) && keep_image(r, img4, tag, err);
+    return restored_accept_image(r, img4, tag, name, err) && keep_image(r, img4, tag, err);
 }
 
 static bool have_image(const struct restored *r, const char *tag)
@@ -146,6 +148,12 @@ bool restored_check_host(struct restored *r, const struct restored_step *step, s
            check_needs(r, "SupportedMessageTypes", needs->message_needs, needs->message_need_count, err);
 }
 
+/* Newer flash layouts ask for a dictionary of names; from which chip on is [I]. */
+static bool wants_names(const struct restored *r)
+{
+    return r->identity.chip >= 0x8020 && !sim_chip_has_short_nonce(r->identity.chip);
+}
+
 /* NorImageData is an array, or a dictionary for newer flash layouts; each image says itself what it is. */
 static bool take_nor_image(struct restored *r, plist_t node, struct rv_error *err)
 {
@@ -160,14 +168,14 @@ static bool take_nor_image(struct restored *r, plist_t node, struct rv_error *er
 
 static bool take_nor_images(struct restored *r, plist_t nor, struct rv_error *err)
 {
-    if (nor != NULL && plist_get_node_type(nor) == PLIST_ARRAY) {
+    if (!wants_names(r) && nor != NULL && plist_get_node_type(nor) == PLIST_ARRAY) {
         for (uint32_t i = 0; i < plist_array_get_size(nor); i++)
             if (!take_nor_image(r, plist_array_get_item(nor, i), err))
                 return false;
         return true;
     }
-    if (nor == NULL || plist_get_node_type(nor) != PLIST_DICT)
-        return rv_fail(err, RV_E_PROTOCOL, "no NorImageData in the answer");
+    if (!wants_names(r) || nor == NULL || plist_get_node_type(nor) != PLIST_DICT)
+        return rv_fail(err, RV_E_PROTOCOL, "no NorImageData of the form asked for in the answer");
     plist_dict_iter it = NULL;
     plist_dict_new_iter(nor, &it);
     plist_t node = NULL;
@@ -201,7 +209,12 @@ static bool take_boot_firmware(struct restored *r, plist_t answer, struct rv_err
 bool restored_load_sep(struct restored *r, const struct restored_step *step, struct rv_error *err)
 {
     restored_log(r, "entering load_sep_os");
-    plist_t answer = restored_fetch(r, step->what, NULL, err);
+    plist_t arguments = NULL;
+    if (wants_names(r)) {
+        arguments = plist_new_dict();
+        plist_dict_set_item(arguments, "FlashVersion1", plist_new_bool(1));
+    }
+    plist_t answer = restored_fetch(r, step->what, arguments, err);
     bool taken = answer != NULL && take_boot_firmware(r, answer, err);
     plist_free(answer);
     return taken || rv_while(err, "failed to load the boot firmware");
@@ -230,15 +243,20 @@ bool restored_check_ticket(struct restored *r, const struct restored_step *step,
 
 bool restored_fdr(struct restored *r, const struct restored_step *step, struct rv_error *err)
 {
-    if (step->what != NULL) {
-        plist_t answer = restored_fetch(r, step->what, NULL, err);
-        if (answer == NULL)
-            return false;
-        if (plist_dict_get_size(answer) == 0)
-            restored_log(r, "FDR trust data missing in the answer: using the trust object of the ramdisk");
-        plist_free(answer);
-    }
-    /* This device's factory data is whole: the proxy is tried, and nothing depends on it. */
+    plist_t answer = restored_fetch(r, step->what, NULL, err);
+    if (answer == NULL)
+        return false;
+    if (plist_dict_get_size(answer) == 0)
+        restored_log(r, "FDR trust data missing in the answer: using the trust object of the ramdisk");
+    plist_free(answer);
+    return true;
+}
+
+/* This device's factory data is whole: the proxy is tried, and nothing depends on it. */
+bool restored_proxy(struct restored *r, const struct restored_step *step, struct rv_error *err)
+{
+    (void)step;
+    (void)err;
     if (!sim_proxy_ping(r->device))
         restored_log(r, "CHECKPOINT NOTICE: no proxy connection to the host");
     return true;
@@ -266,6 +284,7 @@ bool restored_previous_log(struct restored *r, const struct restored_step *step,
 
 bool restored_check_data(struct restored *r, const struct restored_step *step, struct rv_error *err)
 {
+    (void)step;
     char path[4096], damaged[16];
     struct stat st;
     if (r->boot->erase)
@@ -273,7 +292,7 @@ bool restored_check_data(struct restored *r, const struct restored_step *step, s
     bool there = sim_storage_path(r->device, "data.img", path, sizeof path) && stat(path, &st) == 0 && st.st_size > 0;
     if (there && sim_setting(r->device, "data_damaged", damaged, sizeof damaged) && strcmp(damaged, "yes") == 0)
         there = false;
-    return there || rv_fail(err, RV_E_CORRUPT, "%s: the data volume cannot be mounted", step->name);
+    return there || rv_fail(err, RV_E_CORRUPT, "%s: the data volume cannot be mounted", r->now->name);
 }
 
 bool restored_wipe(struct restored *r, const struct restored_step *step, struct rv_error *err)
@@ -310,8 +329,8 @@ bool restored_install_image(struct restored *r, const struct restored_step *step
     if (answer == NULL)
         return false;
     struct rv_span img4 = sim_plist_data(answer, kernel ? "KernelCacheFile" : "DeviceTreeFile");
-    bool done =
-        accept_image(r, img4, tag, step->what, err) && (r->skip_write || sim_install_flash(r->device, tag, img4, err));
+    bool done = restored_accept_image(r, img4, tag, step->what, err) &&
+                (r->skip_write || sim_install_flash(r->device, tag, img4, err));
     plist_free(answer);
     return done || rv_while(err, "failed to install %s", step->what);
 }
@@ -326,189 +345,6 @@ bool restored_flash(struct restored *r, const struct restored_step *step, struct
             return false;
     }
     return true;
-}
-
-static bool check_fud_images(struct restored *r, plist_t images, struct rv_error *err)
-{
-    plist_dict_iter it = NULL;
-    plist_dict_new_iter(images, &it);
-    bool good = true;
-    for (;;) {
-        char *name = NULL;
-        plist_t node = NULL;
-        plist_dict_next_item(images, it, &name, &node);
-        if (node == NULL)
-            break;
-        char tag[5] = "";
-        uint64_t len = 0;
-        const char *bytes = plist_get_node_type(node) == PLIST_DATA ? plist_get_data_ptr(node, &len) : NULL;
-        struct rv_span img4 = rv_span(bytes, len);
-        if (bytes == NULL || !image_type(img4, tag))
-            good = rv_fail(err, RV_E_FORMAT, "FUD image %s is no image4", name);
-        else
-            good = accept_image(r, img4, tag, name, err);
-        free(name);
-        if (!good)
-            break;
-    }
-    free(it);
-    return good;
-}
-
-/* 10 to 12: neither a list nor a name in the arguments, so the answer is the whole dictionary. */
-bool restored_fud(struct restored *r, const struct restored_step *step, struct rv_error *err)
-{
-    plist_t answer = restored_fetch(r, step->what, plist_new_dict(), err);
-    if (answer == NULL)
-        return false;
-    plist_t images = plist_dict_get_item(answer, "FUDImageData");
-    bool good = true;
-    if (images == NULL || plist_get_node_type(images) != PLIST_DICT)
-        good = rv_fail(err, RV_E_PROTOCOL, "no FUDImageData in the answer");
-    else
-        good = check_fud_images(r, images, err);
-    plist_free(answer);
-    return good || rv_while(err, "failed to install FUD firmware");
-}
-
-/* ---- baseband and coprocessors ---- */
-
-/* Values that the invented modem gives: chip of the manifest (0x65, ICE17 of the iPhone X), the rest made up. */
-static plist_t baseband_arguments(struct restored *r, bool nonce)
-{
-    uint8_t serial[12], number[20];
-    for (size_t i = 0; i < sizeof serial; i++)
-        serial[i] = (uint8_t)(r->identity.ecid >> (8 * (i % 8))) ^ (uint8_t)(0x5A + i);
-    for (size_t i = 0; i < sizeof number; i++)
-        number[i] = (uint8_t)(r->identity.ap_nonce[i % 20] ^ 0xA5);
-    plist_t arguments = plist_new_dict();
-    plist_dict_set_item(arguments, "ChipID", plist_new_uint(0x65));
-    plist_dict_set_item(arguments, "CertID", plist_new_uint(3840149528u));
-    plist_dict_set_item(arguments, "ChipSerialNo", plist_new_data((const char *)serial, sizeof serial));
-    if (nonce)
-        plist_dict_set_item(arguments, "Nonce", plist_new_data((const char *)number, sizeof number));
-    return arguments;
-}
-
-static bool zip_holds(zip_t *zip, const char *name)
-{
-    return zip_name_locate(zip, name, ZIP_FL_NOCASE) >= 0;
-}
-
-/* The first answer, to a request without a nonce, holds the first loader only; the ticket comes with the second. */
-static bool check_baseband_zip(struct restored *r, struct rv_span bytes, bool with_ticket, struct rv_error *err)
-{
-    zip_error_t zip_err;
-    zip_error_init(&zip_err);
-    zip_source_t *source = bytes.len > 0 ? zip_source_buffer_create(bytes.ptr, bytes.len, 0, &zip_err) : NULL;
-    zip_t *zip = source != NULL ? zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &zip_err) : NULL;
-    zip_error_fini(&zip_err);
-    if (zip == NULL) {
-        zip_source_free(source);
-        return rv_fail(err, RV_E_FORMAT, "BasebandData (%zu bytes) is no archive", bytes.len);
-    }
-    bool ticket = zip_holds(zip, "bbticket.der") || zip_holds(zip, "ebl.fls");
-    bool loader = zip_holds(zip, "psi_ram.bin") || zip_holds(zip, "psi_ram.fls") || zip_holds(zip, "restorepsi.bin") ||
-                  zip_holds(zip, "dbl.mbn") || zip_holds(zip, "sbl1.mbn");
-    sim_record(r->device, "baseband", "%" PRId64 " members, ticket %s", zip_get_num_entries(zip, 0),
-               ticket ? "there" : "missing");
-    zip_discard(zip);
-    if (!ticket && with_ticket)
-        return rv_fail(err, RV_E_PROTOCOL, "no ticket in BasebandData");
-    return loader || rv_fail(err, RV_E_PROTOCOL, "no first loader in BasebandData");
-}
-
-static bool send_baseband_status(struct restored *r, bool accepted, bool done, struct rv_error *err)
-{
-    plist_t output = plist_new_dict();
-    plist_dict_set_item(output, "done", plist_new_bool(done));
-    plist_t message = plist_new_dict();
-    plist_dict_set_item(message, "MsgType", plist_new_string("BBUpdateStatusMsg"));
-    plist_dict_set_item(message, "Accepted", plist_new_bool(accepted));
-    plist_dict_set_item(message, "Output", output);
-    return restored_send(r, message, err);
-}
-
-bool restored_baseband(struct restored *r, const struct restored_step *step, struct rv_error *err)
-{
-    for (int round = 0; round < 2; round++) {
-        plist_t answer = restored_fetch(r, step->what, baseband_arguments(r, round > 0), err);
-        if (answer == NULL)
-            return false;
-        bool good = check_baseband_zip(r, sim_plist_data(answer, "BasebandData"), round > 0, err);
-        plist_free(answer);
-        struct rv_error ignored = { 0 };
-        if (!good)
-            (void)send_baseband_status(r, false, true, &ignored);
-        if (!good || !send_baseband_status(r, true, round > 0, err))
-            return rv_while(err, "failed to update baseband");
-    }
-    return true;
-}
-
-static plist_t bytes_node(struct restored *r, uint8_t first, size_t len)
-{
-    uint8_t bytes[64];
-    for (size_t i = 0; i < len && i < sizeof bytes; i++)
-        bytes[i] = (uint8_t)(first + 7 * i + r->identity.ecid);
-    return plist_new_data((const char *)bytes, len);
-}
-
-/* Keys as public hosts read them for these chips (firmware notes 4.4); values invented, chip ids of the manifest. */
-static plist_t updater_info(struct restored *r, const char *name)
-{
-    plist_t info = plist_new_dict();
-    if (strcmp(name, "SE") == 0) {
-        plist_dict_set_item(info, "SE,ChipID", plist_new_uint(0x73));
-        plist_dict_set_item(info, "SE,ID", bytes_node(r, 1, 24));
-        plist_dict_set_item(info, "SE,IsDev", plist_new_bool(0));
-        plist_dict_set_item(info, "SE,Nonce", bytes_node(r, 2, 20));
-        plist_dict_set_item(info, "SE,RootKeyIdentifier", bytes_node(r, 3, 32));
-        return info;
-    }
-    plist_dict_set_item(info, "Savage,ChipID", plist_new_uint(1));
-    plist_dict_set_item(info, "Savage,PatchEpoch", plist_new_uint(0));
-    plist_dict_set_item(info, "Savage,UID", bytes_node(r, 4, 16));
-    plist_dict_set_item(info, "Savage,Nonce", bytes_node(r, 5, 20));
-    plist_dict_set_item(info, "Savage,AllowOfflineBoot", plist_new_bool(0));
-    plist_dict_set_item(info, "Savage,ProductionMode", plist_new_bool(1));
-    plist_dict_set_item(info, "Savage,ReadFWKey", plist_new_bool(0));
-    plist_dict_set_item(info, "Savage,ReadECKey", plist_new_bool(0));
-    plist_dict_set_item(info, "Savage,Revision", plist_new_data("\x30", 1)); /* B2 */
-    return info;
-}
-
-/* Which coprocessors this model has; the setting takes them away ("updaters" = "SE", or "none"). */
-static bool has_updater(struct restored *r, const char *name)
-{
-    char list[64] = "SE,Savage";
-    if (sim_setting(r->device, "updaters", list, sizeof list) && list[0] == '\0')
-        snprintf(list, sizeof list, "SE,Savage");
-    return strstr(list, name) != NULL;
-}
-
-bool restored_updater(struct restored *r, const struct restored_step *step, struct rv_error *err)
-{
-    if (!has_updater(r, step->what))
-        return true;
-    plist_t arguments = plist_new_dict();
-    plist_dict_set_item(arguments, "MessageArgType", plist_new_string("FirmwareResponseData"));
-    plist_dict_set_item(arguments, "MessageArgUpdaterName", plist_new_string(step->what));
-    plist_dict_set_item(arguments, "MessageArgInfo", updater_info(r, step->what));
-    plist_t answer = restored_fetch(r, "FirmwareUpdaterData", arguments, err);
-    if (answer == NULL)
-        return false;
-    plist_t data = plist_dict_get_item(answer, "FirmwareResponseData");
-    char ticket_key[32];
-    snprintf(ticket_key, sizeof ticket_key, "%s,Ticket", step->what);
-    bool dict = data != NULL && plist_get_node_type(data) == PLIST_DICT;
-    bool ticket = dict && (sim_plist_data(data, ticket_key).len > 0 ||
-                           (strcmp(step->what, "SE") == 0 && sim_plist_data(data, "SE2,Ticket").len > 0));
-    bool firmware = dict && sim_plist_data(data, "FirmwareData").len > 0;
-    plist_free(answer);
-    if (!ticket)
-        return rv_fail(err, RV_E_PROTOCOL, "_update_generic_firmware: no ticket for %s", step->what);
-    return firmware || rv_fail(err, RV_E_PROTOCOL, "_update_generic_firmware: no firmware for %s", step->what);
 }
 
 /* ---- the end ---- */

@@ -144,20 +144,36 @@ bool restored_progress(struct restored *r, unsigned operation, int progress, str
     return restored_send(r, message, err);
 }
 
-/* 10 to 15 tell ends only, by number; 16 and later both, with the name. */
+/* What public clients saw above the step's number: nothing, one bit, or a word of somebody's memory. */
+static uint64_t checkpoint_id(const struct restored *r, const struct restored_step *step)
+{
+    static const uint32_t words[] = { 0,          0,          1,          0x90, 7,    0x7fffffff,
+                                      0x2e8f8439, 0x6c707041, 0xffffffff, 0,    0x16, 0xb9cf0b62 };
+    uint32_t mixed = (uint32_t)(step->checkpoint * 2654435761u) ^ (uint32_t)r->identity.ecid;
+    switch (r->generation->dirt) {
+    case DIRT_BIT:
+        return step->checkpoint | (uint64_t)(mixed >> 7 & 1) << 32;
+    case DIRT_WORD:
+        return step->checkpoint | (uint64_t)words[(mixed >> 5) % RV_COUNT(words)] << 32;
+    case DIRT_NONE:
+        break;
+    }
+    return step->checkpoint;
+}
+
 static bool send_checkpoint(struct restored *r, const struct restored_step *step, int result, bool complete,
                             struct rv_error *err)
 {
-    bool names = r->generation->checkpoint_names;
-    if (step->checkpoint == 0 || (!complete && !names))
+    const struct restored_generation *how = r->generation;
+    if (step->checkpoint == 0 || (!complete && !how->checkpoint_names))
         return true;
     plist_t message = message_new("CheckpointMsg");
-    plist_dict_set_item(message, "CHECKPOINT_ID", plist_new_uint(step->checkpoint));
+    plist_dict_set_item(message, "CHECKPOINT_ID", plist_new_uint(checkpoint_id(r, step)));
     plist_dict_set_item(message, "CHECKPOINT_RESULT", plist_new_uint((uint64_t)(int64_t)result));
-    if (names) {
+    if (how->checkpoint_names)
         plist_dict_set_item(message, "CHECKPOINT_NAME", plist_new_string(step->name));
+    if (how->checkpoint_ends)
         plist_dict_set_item(message, "CHECKPOINT_COMPLETE", plist_new_bool(complete));
-    }
     return restored_send(r, message, err);
 }
 
@@ -230,19 +246,29 @@ static bool faults_before(struct restored *r, const struct restored_step *step, 
 
 /* ---- steps ---- */
 
-static bool do_step(struct restored *r, const struct restored_step *step, struct rv_error *err)
+static bool send_operation(struct restored *r, const struct restored_step *step, struct rv_error *err)
 {
-    bool percent = step->op_flags & OP_PERCENT;
+    int progress = step->op_flags & OP_PERCENT ? 0 : step->op_flags & OP_VALUE ? step->progress : -1;
     for (unsigned i = 0; i < step->times; i++) {
-        if (!restored_progress(r, step->operation, percent ? 0 : -1, err))
+        if (!restored_progress(r, step->operation, progress, err))
             return false;
         sim_pause(r->device, step->ms / step->times);
     }
+    return true;
+}
+
+static bool do_step(struct restored *r, const struct restored_step *step, struct rv_error *err)
+{
+    bool after = step->op_flags & OP_AFTER;
+    if (!after && !send_operation(r, step, err))
+        return false;
     if (step->times == 0)
         sim_pause(r->device, step->ms);
     if (step->run != NULL && !step->run(r, step, err))
         return false;
-    return !percent || restored_progress(r, step->operation, 100, err);
+    if (after && !send_operation(r, step, err))
+        return false;
+    return !(step->op_flags & OP_PERCENT) || restored_progress(r, step->operation, 100, err);
 }
 
 /* "[0]D(outermost)[1]D(…)": the chain of causes as device logs write it. */
@@ -260,32 +286,72 @@ static void log_failure(struct restored *r, const struct restored_step *step, in
     restored_log(r, "restore-step-error = {0x1107%04X:\"%s\"}", step->checkpoint, chain);
 }
 
-static bool run_step(struct restored *r, const struct restored_step *step)
+static bool begin_step(struct restored *r, const struct restored_step *step, struct rv_error *err)
 {
-    struct rv_error err = { 0 };
     r->now = step;
     sim_record(r->device, "step", "%s", step->name);
     restored_log(r, "CHECKPOINT BEGIN: RESTORED:[0x%04X] %s", step->checkpoint, step->name);
-    bool done = send_checkpoint(r, step, 0, false, &err) && faults_before(r, step, &err) && do_step(r, step, &err);
-    if (done) {
-        restored_log(r, "CHECKPOINT END: RESTORED:[0x%04X] %s", step->checkpoint, step->name);
-        return send_checkpoint(r, step, 0, true, &err);
-    }
-    int status = err.apple != 0 ? err.apple : step->status != 0 ? step->status : -1;
-    r->status = status;
-    sim_record(r->device, "failure", "%s: status %d: %s", step->name, status, err.depth > 0 ? err.text[0] : "");
-    log_failure(r, step, status, &err);
-    if (!r->lost) {
+    if (r->open_count == RESTORED_OPEN_MAX)
+        return rv_fail(err, RV_E_LIMIT, "steps are nested too deep");
+    r->open[r->open_count++] = step;
+    return send_checkpoint(r, step, 0, false, err) && faults_before(r, step, err);
+}
+
+static bool end_step(struct restored *r, struct rv_error *err)
+{
+    const struct restored_step *step = r->open[--r->open_count];
+    r->now = r->open_count > 0 ? r->open[r->open_count - 1] : step;
+    restored_log(r, "CHECKPOINT END: RESTORED:[0x%04X] %s", step->checkpoint, step->name);
+    return send_checkpoint(r, step, 0, true, err);
+}
+
+/* Every checkpoint that was open ends with the number of the one that failed, from the inside out. */
+static void fail_steps(struct restored *r, const struct restored_step *step, const struct rv_error *err)
+{
+    const struct restored_step *open = r->open_count > 0 ? r->open[r->open_count - 1] : step;
+    int status = err->apple != 0 ? err->apple : step->status != 0 ? step->status : open->status;
+    r->status = status != 0 ? status : -1;
+    sim_record(r->device, "failure", "%s: status %d: %s", open->name, r->status, err->depth > 0 ? err->text[0] : "");
+    while (r->open_count > 0) {
         struct rv_error ignored = { 0 };
-        (void)send_checkpoint(r, step, status, true, &ignored);
+        open = r->open[--r->open_count];
+        log_failure(r, open, r->status, err);
+        if (!r->lost)
+            (void)send_checkpoint(r, open, r->status, true, &ignored);
     }
-    return false;
+}
+
+static bool run_step(struct restored *r, const struct restored_step *step)
+{
+    struct rv_error err = { 0 };
+    bool done = false;
+    switch (step->kind) {
+    case STEP_WHOLE:
+        done = begin_step(r, step, &err) && do_step(r, step, &err) && end_step(r, &err);
+        break;
+    case STEP_OPEN:
+        done = begin_step(r, step, &err) && do_step(r, step, &err);
+        break;
+    case STEP_CLOSE:
+        done = end_step(r, &err);
+        break;
+    case STEP_LINE:
+        done = do_step(r, step, &err);
+        break;
+    }
+    if (!done)
+        fail_steps(r, step, &err);
+    return done;
 }
 
 static bool wanted(const struct restored *r, const struct restored_step *step)
 {
     if (step->when & ON_HOST_CHECK)
         return r->host_check != NULL;
+    if (step->when & (ON_FIRST | ON_SECOND) && !(step->when & r->generation->member))
+        return false;
+    if (step->when & ON_CHIP && !restored_has_chip(r, step->what))
+        return false;
     return (step->when & (r->boot->erase ? ON_ERASE : ON_UPDATE)) != 0;
 }
 
@@ -321,6 +387,7 @@ static void send_final_status(struct restored *r)
     static const struct restored_step final = { 0x0648, "cleanup_send_final_status", ON_BOTH };
     struct rv_error err = { 0 };
     restored_log(r, "CHECKPOINT BEGIN: RESTORED:[0x%04X] %s", final.checkpoint, final.name);
+    (void)send_checkpoint(r, &final, 0, false, &err); /* its end is never sent */
     (void)rv_buf_add(&r->log, rv_span("", 1), &err);
     plist_t message = message_new("StatusMsg");
     plist_dict_set_item(message, "Status", plist_new_uint((uint64_t)(int64_t)r->status));

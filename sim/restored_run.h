@@ -23,8 +23,28 @@ struct restored_step;
 /** Does the step's work. False: err holds the chain, err->apple the status when it is not the row's own. */
 typedef bool restored_step_fn(struct restored *r, const struct restored_step *step, struct rv_error *err);
 
-enum { ON_ERASE = 1 << 0, ON_UPDATE = 1 << 1, ON_BOTH = ON_ERASE | ON_UPDATE, ON_HOST_CHECK = 1 << 2 };
-enum { OP_PERCENT = 1 << 0 }; /* progress 0 before and 100 after, not -1 before */
+/* ON_CHIP: where the model has the coprocessor that `what` names. ON_FIRST, ON_SECOND: in that one of two
+ * generations that share a table. */
+enum {
+    ON_ERASE = 1 << 0,
+    ON_UPDATE = 1 << 1,
+    ON_BOTH = ON_ERASE | ON_UPDATE,
+    ON_HOST_CHECK = 1 << 2,
+    ON_CHIP = 1 << 3,
+    ON_FIRST = 1 << 4,
+    ON_SECOND = 1 << 5,
+};
+enum {
+    OP_PERCENT = 1 << 0, /* progress 0 before and 100 after, not -1 before */
+    OP_AFTER = 1 << 1,   /* after the work, not before it */
+    OP_VALUE = 1 << 2,   /* progress is the row's value */
+};
+enum step_kind {
+    STEP_WHOLE, /* begins, works, ends */
+    STEP_OPEN,  /* begins; the rows up to its STEP_CLOSE are inside of it */
+    STEP_CLOSE, /* ends the one that is open */
+    STEP_LINE,  /* an operation or a request inside of the open one */
+};
 
 struct restored_step {
     uint16_t checkpoint; /* 0: the host is told nothing of its end */
@@ -32,9 +52,11 @@ struct restored_step {
     uint8_t when;
     uint8_t operation, times, op_flags; /* ProgressMsg before the work, so many times */
     unsigned ms;                        /* device time besides the work [I] */
-    int status;                         /* of the StatusMsg when the work fails */
+    int status;                         /* of the StatusMsg when the work fails; of a line: 0 is the open step's */
     restored_step_fn *run;
     const char *what; /* for run: the DataType, updater … */
+    enum step_kind kind;
+    int8_t progress;
 };
 
 /** A name of SupportedDataTypes / SupportedMessageTypes and whether the ramdisk cannot do without it. */
@@ -45,8 +67,15 @@ struct restored_need {
 
 struct restored_generation {
     unsigned major_min, major_max;
-    unsigned protocol;     /* RestoreProtocolVersion */
-    bool checkpoint_names; /* CHECKPOINT_NAME and _COMPLETE, and begins too (16 and later) */
+    unsigned member;                              /* ON_FIRST or ON_SECOND of a shared table */
+    unsigned protocol;                            /* RestoreProtocolVersion */
+    bool checkpoint_ends;                         /* CHECKPOINT_COMPLETE is sent (14 and later) */
+    bool checkpoint_names;                        /* CHECKPOINT_NAME, and begins too (16 and later) */
+    enum { DIRT_NONE, DIRT_BIT, DIRT_WORD } dirt; /* of the upper half of CHECKPOINT_ID: public clients mask it */
+    bool fud_lists;                               /* FUDData by list and name (13 and later), not whole */
+    bool fud_percent;                             /* and its operation in percent (18 and later) */
+    bool device_generated;                        /* FirmwareUpdaterData carries the request (16 and later) */
+    bool async;                                   /* the image comes beside the other steps (18 and later) */
     const struct restored_step *steps;
     size_t step_count;
     const struct restored_step *cleanup; /* after a failure */
@@ -54,6 +83,9 @@ struct restored_generation {
     const struct restored_need *data_needs, *message_needs; /* NULL: the ramdisk does not compare */
     size_t data_need_count, message_need_count;
 };
+/* One file a generation: what its transcripts show. */
+extern const struct restored_generation sim_restored_11, sim_restored_12, sim_restored_13, sim_restored_14,
+    sim_restored_16, sim_restored_18, sim_restored_26;
 /** The row for a firmware version ("11.2"); the nearest one when none covers it. */
 const struct restored_generation *restored_generation_for(const char *version);
 /** The comparison of announced names (from 16 on), for the setting "restored.host_check". */
@@ -63,7 +95,7 @@ struct restored_image {
     char tag[5];
     struct rv_blob *bytes;
 };
-enum { RESTORED_IMAGES_MAX = 64 };
+enum { RESTORED_IMAGES_MAX = 64, RESTORED_OPEN_MAX = 8 };
 
 struct restored {
     struct sim_device *device;
@@ -79,6 +111,8 @@ struct restored {
     bool rebooting; /* a fault took the device away */
     int status;
     const struct restored_step *now;
+    const struct restored_step *open[RESTORED_OPEN_MAX]; /* checkpoints that have begun and not ended */
+    size_t open_count;
     struct restored_image flash[RESTORED_IMAGES_MAX]; /* boot images received by load_sep_os, flashed later */
     size_t flash_count;
 };
@@ -104,11 +138,20 @@ bool sim_fault_take(struct sim_device *device, const char *name, char *out, size
 /** fault.NAME names this point ("POINT", "POINT:NUMBER", with " x1" behind it for once only), and strikes. */
 bool sim_fault_at(struct sim_device *device, const char *name, const char *point);
 
-/* ---- what steps do (restored_asks.c) ---- */
+/* ---- what steps do: restored_asks.c ---- */
 restored_step_fn restored_check_protocol, restored_check_host, restored_load_sep, restored_check_ticket, restored_fdr,
-    restored_check_data, restored_wipe, restored_system_image, restored_install_image, restored_flash, restored_fud,
-    restored_baseband, restored_updater, restored_previous_log, restored_commit, restored_set_boot;
+    restored_check_data, restored_wipe, restored_system_image, restored_install_image, restored_flash,
+    restored_previous_log, restored_proxy, restored_commit, restored_set_boot;
+/* restored_images.c */
+restored_step_fn restored_fud, restored_personalized, restored_ean, restored_sealed_image;
+/* restored_chips.c */
+restored_step_fn restored_baseband, restored_updater;
+/** Whether the model has that updater's chip. */
+bool restored_has_chip(const struct restored *r, const char *updater);
 void restored_forget_images(struct restored *r);
+/** Signed for this device, by the very ticket of this boot; NULL tag: the type that the image itself states. */
+bool restored_accept_image(struct restored *r, struct rv_span img4, const char *tag, const char *name,
+                           struct rv_error *err);
 
 /* ---- asr.c ---- */
 /** Takes the system image from the host into system.img. */

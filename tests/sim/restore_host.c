@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "restore_host.h"
+#include "restore_inside.h"
 
 #include "base/text.h"
 #include "sim/image4.h"
@@ -45,7 +45,7 @@ static bool wait_for_generation(struct sim_device *device, unsigned after, enum 
 
 /* ---- firmware ---- */
 
-static struct rv_blob *member(struct host *host, const char *path)
+struct rv_blob *host_member(struct host *host, const char *path)
 {
     struct rv_error err = { 0 };
     zip_stat_t st;
@@ -62,29 +62,29 @@ static struct rv_blob *member(struct host *host, const char *path)
     return out;
 }
 
-static plist_t child(plist_t dict, const char *key)
+plist_t host_child(plist_t dict, const char *key)
 {
     return PLIST_IS_DICT(dict) ? plist_dict_get_item(dict, key) : NULL;
 }
 
-static const char *text_of(plist_t dict, const char *key)
+const char *host_text(plist_t dict, const char *key)
 {
-    plist_t node = child(dict, key);
+    plist_t node = host_child(dict, key);
     return PLIST_IS_STRING(node) ? plist_get_string_ptr(node, NULL) : NULL;
 }
 
-static plist_t info_of(struct host *host, const char *component)
+plist_t host_info(struct host *host, const char *component)
 {
-    return child(child(child(host->identity, "Manifest"), component), "Info");
+    return host_child(host_child(host_child(host->identity, "Manifest"), component), "Info");
 }
 
-static plist_t find_identity(plist_t manifest, const char *board, bool erase)
+plist_t host_find_identity(plist_t manifest, const char *board, bool erase)
 {
-    plist_t list = child(manifest, "BuildIdentities");
+    plist_t list = host_child(manifest, "BuildIdentities");
     for (uint32_t i = 0; i < plist_array_get_size(list); i++) {
         plist_t identity = plist_array_get_item(list, i);
-        plist_t info = child(identity, "Info");
-        const char *behavior = text_of(info, "RestoreBehavior"), *class = text_of(info, "DeviceClass");
+        plist_t info = host_child(identity, "Info");
+        const char *behavior = host_text(info, "RestoreBehavior"), *class = host_text(info, "DeviceClass");
         if (behavior != NULL && class != NULL && rv_text_equal_nocase(class, board) &&
             strcmp(behavior, erase ? "Erase" : "Update") == 0)
             return identity;
@@ -102,13 +102,13 @@ void host_open(struct host *host, struct sim_device *device, const char *pki, co
     host->erase = erase;
     host->fd = -1;
     host->ipsw = zip_open(ipsw, ZIP_RDONLY, &code);
-    struct rv_blob *text = host->ipsw != NULL ? member(host, "BuildManifest.plist") : NULL;
+    struct rv_blob *text = host->ipsw != NULL ? host_member(host, "BuildManifest.plist") : NULL;
     if (text == NULL)
         return;
     plist_from_xml((const char *)text->data, (uint32_t)text->len, &host->manifest);
     rv_blob_free(text);
     sim_device_identity(device, &who);
-    host->identity = find_identity(host->manifest, who.model, erase);
+    host->identity = host_find_identity(host->manifest, who.model, erase);
 }
 
 void host_close(struct host *host)
@@ -133,12 +133,12 @@ static void retag(struct rv_blob *im4p, const char *tag)
         memcpy(at + 6, tag, 4);
 }
 
-static struct rv_blob *personalised(struct host *host, const char *component)
+struct rv_blob *host_personalised(struct host *host, const char *component)
 {
     struct rv_error err = { 0 };
-    plist_t info = info_of(host, component);
-    const char *path = text_of(info, "Path"), *tag = text_of(info, "Img4PayloadType");
-    struct rv_blob *im4p = path != NULL ? member(host, path) : NULL;
+    plist_t info = host_info(host, component);
+    const char *path = host_text(info, "Path"), *tag = host_text(info, "Img4PayloadType");
+    struct rv_blob *im4p = path != NULL ? host_member(host, path) : NULL;
     if (im4p == NULL)
         return NULL;
     if (tag != NULL)
@@ -150,11 +150,46 @@ static struct rv_blob *personalised(struct host *host, const char *component)
     return img4;
 }
 
+static bool flagged(plist_t entry, const char *flag)
+{
+    uint8_t value = 0;
+    plist_t node = host_child(host_child(entry, "Info"), flag);
+    if (PLIST_IS_BOOLEAN(node))
+        plist_get_bool_val(node, &value);
+    return value;
+}
+
+/* Calls for each component of the manifest that has the flag. */
+void host_each_flagged(struct host *host, const char *flag, void (*fn)(struct host *, plist_t, const char *),
+                       plist_t to)
+{
+    plist_t manifest = host_child(host->identity, "Manifest");
+    plist_dict_iter at = NULL;
+    plist_dict_new_iter(manifest, &at);
+    for (;;) {
+        char *name = NULL;
+        plist_t entry = NULL;
+        plist_dict_next_item(manifest, at, &name, &entry);
+        if (entry == NULL)
+            break;
+        if (flagged(entry, flag))
+            fn(host, to, name);
+        free(name);
+    }
+    free(at);
+}
+
+void host_append_name(struct host *host, plist_t to, const char *component)
+{
+    (void)host;
+    plist_array_append_item(to, plist_new_string(component));
+}
+
 /* ---- ticket ---- */
 
 static void copy_number(plist_t to, plist_t identity, const char *key)
 {
-    const char *text = text_of(identity, key);
+    const char *text = host_text(identity, key);
     uint64_t value = 0;
     if (text != NULL && rv_text_number(text, 0, &value))
         plist_dict_set_item(to, key, plist_new_uint(value));
@@ -170,11 +205,12 @@ static void add_components(plist_t request, plist_t manifest)
         plist_dict_next_item(manifest, at, &name, &entry);
         if (entry == NULL)
             break;
-        bool rules = child(child(entry, "Info"), "RestoreRequestRules") != NULL || child(entry, "Trusted") != NULL;
+        bool rules = host_child(host_child(entry, "Info"), "RestoreRequestRules") != NULL ||
+                     host_child(entry, "Trusted") != NULL;
         if (rules && strcmp(name, "BasebandFirmware") != 0 && strcmp(name, "SE,UpdatePayload") != 0) {
             plist_t copy = plist_copy(entry);
             plist_dict_remove_item(copy, "Info");
-            if (child(copy, "Digest") == NULL)
+            if (host_child(copy, "Digest") == NULL)
                 plist_dict_set_item(copy, "Digest", plist_new_data("", 0));
             plist_dict_set_item(copy, "EPRO", plist_new_bool(1));
             plist_dict_set_item(copy, "ESEC", plist_new_bool(1));
@@ -185,7 +221,7 @@ static void add_components(plist_t request, plist_t manifest)
     free(at);
 }
 
-static struct rv_blob *sign(struct host *host, plist_t identity, bool other_nonce)
+struct rv_blob *host_sign(struct host *host, plist_t identity, bool other_nonce)
 {
     struct sim_identity who;
     struct rv_error err = { 0 };
@@ -202,8 +238,8 @@ static struct rv_blob *sign(struct host *host, plist_t identity, bool other_nonc
     plist_dict_set_item(r, "ApSecurityMode", plist_new_bool(1));
     plist_dict_set_item(r, "ApNonce", plist_new_data((const char *)who.ap_nonce, who.ap_nonce_len));
     plist_dict_set_item(r, "SepNonce", plist_new_data((const char *)who.sep_nonce, sizeof who.sep_nonce));
-    plist_dict_set_item(r, "UniqueBuildID", plist_copy(child(identity, "UniqueBuildID")));
-    add_components(r, child(identity, "Manifest"));
+    plist_dict_set_item(r, "UniqueBuildID", plist_copy(host_child(identity, "UniqueBuildID")));
+    add_components(r, host_child(identity, "Manifest"));
     struct rv_blob *ticket = sim_sign_ticket(host->pki, r, &err);
     plist_free(r);
     if (ticket == NULL)
@@ -225,7 +261,7 @@ static bool say(struct host *host, const char *command, uint8_t request)
 static bool upload(struct host *host, const char *component, const char *command, uint8_t request)
 {
     static const uint8_t begin[8] = { 0x41 };
-    struct rv_blob *image = personalised(host, component);
+    struct rv_blob *image = host_personalised(host, component);
     bool good = image != NULL && sim_usb_control(host->device, begin, NULL, 0) >= 0;
     for (size_t at = 0; good && at < image->len; at += 0x8000) {
         size_t len = image->len - at < 0x8000 ? image->len - at : 0x8000;
@@ -238,6 +274,18 @@ static bool upload(struct host *host, const char *component, const char *command
     return good;
 }
 
+/* Components that iBoot itself loads, each with command `firmware`. */
+static bool upload_loaded(struct host *host)
+{
+    plist_t list = plist_new_array();
+    host_each_flagged(host, "IsLoadedByiBoot", host_append_name, list);
+    bool good = true;
+    for (uint32_t i = 0; good && i < plist_array_get_size(list); i++)
+        good = upload(host, plist_get_string_ptr(plist_array_get_item(list, i), NULL), "firmware", 0);
+    plist_free(list);
+    return good;
+}
+
 bool host_boot(struct host *host)
 {
     unsigned generation = 0;
@@ -245,15 +293,15 @@ bool host_boot(struct host *host)
         return false;
     sim_device_start(host->device, SIM_RECOVERY);
     sim_device_mode(host->device, &generation);
-    host->ticket = sign(host, host->identity, false);
+    host->ticket = host_sign(host, host->identity, false);
     if (host->ticket == NULL || !upload(host, "iBEC", "go", 1) ||
         !wait_for_generation(host->device, generation, SIM_RECOVERY, QUIET_MS))
         return false;
     sim_device_mode(host->device, &generation);
     return say(host, "setenv auto-boot false", 0) && say(host, "saveenv", 0) &&
-           upload(host, "RestoreLogo", "setpicture 4", 0) && upload(host, "RestoreRamDisk", "ramdisk", 0) &&
-           upload(host, "RestoreDeviceTree", "devicetree", 0) && upload(host, "RestoreSEP", "rsepfirmware", 0) &&
-           upload(host, "RestoreKernelCache", "bootx", 1) &&
+           upload(host, "RestoreLogo", "setpicture 4", 0) && upload_loaded(host) &&
+           upload(host, "RestoreRamDisk", "ramdisk", 0) && upload(host, "RestoreDeviceTree", "devicetree", 0) &&
+           upload(host, "RestoreSEP", "rsepfirmware", 0) && upload(host, "RestoreKernelCache", "bootx", 1) &&
            wait_for_generation(host->device, generation, SIM_RESTORE, QUIET_MS);
 }
 
@@ -385,8 +433,8 @@ static bool asr_packet_info(struct asr_host *a)
 static bool asr_out_of_band(struct asr_host *a, plist_t message)
 {
     uint64_t len = 0, offset = 0;
-    plist_get_uint_val(child(message, "OOB Length"), &len);
-    plist_get_uint_val(child(message, "OOB Offset"), &offset);
+    plist_get_uint_val(host_child(message, "OOB Length"), &len);
+    plist_get_uint_val(host_child(message, "OOB Offset"), &offset);
     a->host->oob_reads++;
     if (offset > a->image->len || len > a->image->len - offset)
         return false;
@@ -422,13 +470,13 @@ static void asr_converse(struct asr_host *a)
 {
     for (bool going = true; going;) {
         plist_t message = asr_message(a);
-        const char *command = text_of(message, "Command");
+        const char *command = host_text(message, "Command");
         if (command == NULL) {
             going = false;
         } else if (strcmp(command, "Initiate") == 0) {
             uint8_t flag = 0;
-            if (PLIST_IS_BOOLEAN(child(message, "Checksum Chunks")))
-                plist_get_bool_val(child(message, "Checksum Chunks"), &flag);
+            if (PLIST_IS_BOOLEAN(host_child(message, "Checksum Chunks")))
+                plist_get_bool_val(host_child(message, "Checksum Chunks"), &flag);
             a->checksums = flag;
             a->host->initiates++;
             going = asr_packet_info(a);
@@ -450,7 +498,7 @@ static void serve_image(struct host *host)
         return;
     struct asr_host *a = calloc(1, sizeof *a);
     a->host = host;
-    a->image = member(host, text_of(info_of(host, "OS"), "Path"));
+    a->image = host_member(host, host_text(host_info(host, "OS"), "Path"));
     a->fd = sim_device_connect(host->device, 12345);
     if (a->fd == -ECONNREFUSED) {
         host->asr_connected_twice = true;
@@ -464,165 +512,7 @@ static void serve_image(struct host *host)
     free(a);
 }
 
-/* ---- answers ---- */
-
-static void put_image(struct host *host, plist_t answer, const char *key, const char *component)
-{
-    struct rv_blob *image = personalised(host, component);
-    if (image != NULL)
-        plist_dict_set_item(answer, key, plist_new_data((const char *)image->data, image->len));
-    rv_blob_free(image);
-}
-
-static bool flagged(plist_t entry, const char *flag)
-{
-    uint8_t value = 0;
-    plist_t node = child(child(entry, "Info"), flag);
-    if (PLIST_IS_BOOLEAN(node))
-        plist_get_bool_val(node, &value);
-    return value;
-}
-
-/* Calls for each component of the manifest that has the flag. */
-static void each_flagged(struct host *host, const char *flag, void (*fn)(struct host *, plist_t, const char *),
-                         plist_t to)
-{
-    plist_t manifest = child(host->identity, "Manifest");
-    plist_dict_iter at = NULL;
-    plist_dict_new_iter(manifest, &at);
-    for (;;) {
-        char *name = NULL;
-        plist_t entry = NULL;
-        plist_dict_next_item(manifest, at, &name, &entry);
-        if (entry == NULL)
-            break;
-        if (flagged(entry, flag))
-            fn(host, to, name);
-        free(name);
-    }
-    free(at);
-}
-
-static void append_nor(struct host *host, plist_t array, const char *component)
-{
-    if (strcmp(component, "LLB") == 0 || strcmp(component, "iBoot") == 0)
-        return;
-    struct rv_blob *image = personalised(host, component);
-    if (image != NULL)
-        plist_array_append_item(array, plist_new_data((const char *)image->data, image->len));
-    rv_blob_free(image);
-}
-
-static plist_t answer_nor(struct host *host)
-{
-    plist_t answer = plist_new_dict(), array = plist_new_array();
-    put_image(host, answer, "LlbImageData", "LLB");
-    struct rv_blob *iboot = personalised(host, "iBoot");
-    if (iboot != NULL)
-        plist_array_append_item(array, plist_new_data((const char *)iboot->data, iboot->len));
-    rv_blob_free(iboot);
-    each_flagged(host, "IsFirmwarePayload", append_nor, array);
-    plist_dict_set_item(answer, "NorImageData", array);
-    put_image(host, answer, "SEPImageData", "SEP");
-    put_image(host, answer, "RestoreSEPImageData", "RestoreSEP");
-    return answer;
-}
-
-static plist_t answer_ticket(struct host *host)
-{
-    plist_t answer = plist_new_dict();
-    struct rv_blob *other = NULL;
-    if (host->wrong == OTHER_TICKET)
-        other = sign(host, host->identity, true);
-    if (host->wrong == OTHER_ERASE_TICKET)
-        other = sign(host, find_identity(host->manifest, text_of(child(host->identity, "Info"), "DeviceClass"), true),
-                     false);
-    struct rv_blob *ticket = other != NULL ? other : host->ticket;
-    plist_dict_set_item(answer, "RootTicketData", plist_new_data((const char *)ticket->data, ticket->len));
-    rv_blob_free(other);
-    return answer;
-}
-
-static void put_fud(struct host *host, plist_t images, const char *component)
-{
-    put_image(host, images, component, component);
-}
-
-static plist_t answer_fud(struct host *host)
-{
-    plist_t answer = plist_new_dict(), images = plist_new_dict();
-    each_flagged(host, "IsFUDFirmware", put_fud, images);
-    plist_dict_set_item(answer, "FUDImageData", images);
-    return answer;
-}
-
-static void add_zip(zip_t *zip, const char *name, const char *text)
-{
-    zip_source_t *source = zip_source_buffer(zip, text, strlen(text), 0);
-    if (source == NULL || zip_file_add(zip, name, source, ZIP_FL_OVERWRITE) < 0)
-        zip_source_free(source);
-}
-
-static plist_t answer_baseband(void)
-{
-    plist_t answer = plist_new_dict();
-    char path[] = "/tmp/revive-bb-XXXXXX";
-    int fd = mkstemp(path), code = 0;
-    zip_t *zip = fd >= 0 ? zip_open(path, ZIP_TRUNCATE, &code) : NULL;
-    if (zip != NULL) {
-        add_zip(zip, "psi_ram.bin", "first loader");
-        add_zip(zip, "restorepsi.bin", "first loader of a restore");
-        add_zip(zip, "bbticket.der", "0\x03ticket");
-        zip_close(zip);
-    }
-    if (fd >= 0)
-        close(fd);
-    /* libzip wrote a new file under the name. */
-    char bytes[4096];
-    FILE *file = fopen(path, "rb");
-    size_t n = file != NULL ? fread(bytes, 1, sizeof bytes, file) : 0;
-    if (file != NULL)
-        fclose(file);
-    unlink(path);
-    plist_dict_set_item(answer, "BasebandData", plist_new_data(bytes, n));
-    return answer;
-}
-
-static plist_t answer_updater(plist_t arguments)
-{
-    const char *name = text_of(arguments, "MessageArgUpdaterName");
-    char key[64];
-    snprintf(key, sizeof key, "%s,Ticket", name != NULL ? name : "");
-    plist_t answer = plist_new_dict(), data = plist_new_dict();
-    plist_dict_set_item(data, key, plist_new_data("ticket", 6));
-    plist_dict_set_item(data, "FirmwareData", plist_new_data("firmware", 8));
-    plist_dict_set_item(answer, "FirmwareResponseData", data);
-    return answer;
-}
-
-static plist_t answer_to(struct host *host, const char *type, plist_t request)
-{
-    plist_t answer = plist_new_dict();
-    if (strcmp(type, "KernelCache") == 0) {
-        put_image(host, answer, "KernelCacheFile", "KernelCache");
-        return answer;
-    }
-    if (strcmp(type, "DeviceTree") == 0) {
-        put_image(host, answer, "DeviceTreeFile", "DeviceTree");
-        return answer;
-    }
-    if (strcmp(type, "NORData") != 0 && strcmp(type, "RootTicket") != 0 && strcmp(type, "FUDData") != 0 &&
-        strcmp(type, "BasebandData") != 0 && strcmp(type, "FirmwareUpdaterData") != 0)
-        return answer; /* FDRTrustData, and whatever nobody has heard of */
-    plist_free(answer);
-    if (strcmp(type, "NORData") == 0)
-        return answer_nor(host);
-    if (strcmp(type, "RootTicket") == 0)
-        return answer_ticket(host);
-    if (strcmp(type, "FUDData") == 0)
-        return answer_fud(host);
-    return strcmp(type, "BasebandData") == 0 ? answer_baseband() : answer_updater(child(request, "Arguments"));
-}
+/* ---- the conversation ---- */
 
 static bool chatter(struct host *host)
 {
@@ -634,7 +524,7 @@ static bool chatter(struct host *host)
 /* False: the conversation is over. */
 static bool handle_request(struct host *host, plist_t message)
 {
-    const char *type = text_of(message, "DataType");
+    const char *type = host_text(message, "DataType");
     size_t used = strlen(host->requests);
     if (type == NULL)
         return true;
@@ -654,7 +544,7 @@ static bool handle_request(struct host *host, plist_t message)
     }
     if (host->wrong == EXTRA_WORDS && !chatter(host))
         return false;
-    plist_t answer = here && host->wrong == MISSING_KEY ? plist_new_dict() : answer_to(host, type, message);
+    plist_t answer = here && host->wrong == MISSING_KEY ? plist_new_dict() : host_answer(host, type, message);
     if (host->wrong == EXTRA_WORDS)
         plist_dict_set_item(answer, "KeyThatNobodyAskedFor", plist_new_bool(1));
     return send_frame(host->fd, answer);
@@ -663,12 +553,12 @@ static bool handle_request(struct host *host, plist_t message)
 static void take_status(struct host *host, plist_t message)
 {
     uint64_t status = 0;
-    if (PLIST_IS_UINT(child(message, "Status")))
-        plist_get_uint_val(child(message, "Status"), &status);
+    if (PLIST_IS_UINT(host_child(message, "Status")))
+        plist_get_uint_val(host_child(message, "Status"), &status);
     host->status = (int64_t)status;
     host->ended = true;
-    if (text_of(message, "Log") != NULL)
-        host->log = strdup(text_of(message, "Log"));
+    if (host_text(message, "Log") != NULL)
+        host->log = strdup(host_text(message, "Log"));
     if (host->wrong == NO_FINAL_WORD)
         return;
     plist_t word = plist_new_dict();
@@ -678,7 +568,7 @@ static void take_status(struct host *host, plist_t message)
 
 static bool handle(struct host *host, plist_t message)
 {
-    const char *kind = text_of(message, "MsgType");
+    const char *kind = host_text(message, "MsgType");
     if (kind == NULL)
         return false;
     if (strcmp(kind, "DataRequestMsg") == 0)
@@ -689,7 +579,7 @@ static bool handle(struct host *host, plist_t message)
     }
     if (strcmp(kind, "ProgressMsg") == 0) {
         uint64_t operation = 0;
-        plist_get_uint_val(child(message, "Operation"), &operation);
+        plist_get_uint_val(host_child(message, "Operation"), &operation);
         if (operation < 100)
             host->progress[operation]++;
     } else if (strcmp(kind, "CheckpointMsg") == 0) {
@@ -712,8 +602,8 @@ void host_restore(struct host *host)
     plist_dict_set_item(ask, "Label", plist_new_string("tests"));
     plist_t type = host_request(host->fd, ask);
     uint64_t protocol = 0;
-    if (PLIST_IS_UINT(child(type, "RestoreProtocolVersion")))
-        plist_get_uint_val(child(type, "RestoreProtocolVersion"), &protocol);
+    if (PLIST_IS_UINT(host_child(type, "RestoreProtocolVersion")))
+        plist_get_uint_val(host_child(type, "RestoreProtocolVersion"), &protocol);
     plist_free(type);
     plist_t start = plist_new_dict();
     plist_dict_set_item(start, "Request", plist_new_string("StartRestore"));

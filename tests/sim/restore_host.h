@@ -27,6 +27,7 @@ enum wrong {
     NO_IMAGE,          /* never connects to ASR */
     NO_FINAL_WORD,     /* leaves without ReceivedFinalStatusMsg */
     OTHER_ERASE_TICKET,
+    OTHER_NAME, /* another image than the one that was named */
 };
 
 struct host {
@@ -44,7 +45,7 @@ struct host {
     bool ended; /* a StatusMsg came */
     int64_t status;
     char *log;
-    char requests[2048]; /* "NORData RootTicket …" */
+    char requests[8192]; /* "NORData RootTicket …" */
     unsigned progress[100];
     unsigned checkpoints, initiates, oob_reads, unknown_messages, previous_logs;
     bool asr_connected_twice;

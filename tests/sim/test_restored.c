@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whole restores from the host's side: a right host, and many that are not. */
-#include "restore_host.h"
+#include "restore_rig.h"
 
-#include "base/file.h"
 #include "base/text.h"
 
 #include <setjmp.h>
@@ -10,158 +9,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-enum { SETTLE_MS = 20000 };
-
-/* Made once: keys, the firmware that is installed and the one to install. */
-static struct {
-    char dir[256], pki[300], root[400], old_ipsw[300], new_ipsw[300], new_system[97];
-    unsigned serial;
-} world;
-
-struct rig {
-    struct sim_device *device;
-    struct host host;
-    char system_before[97], data_before[97];
-};
-
-static void must(bool good, const struct rv_error *err)
-{
-    if (!good)
-        fail_msg("%s", err->depth > 0 ? err->text[0] : "no reason given");
-}
-
 static int make_world(void **state)
 {
-    struct rv_error err = { 0 };
+    static const struct rig_form form = { NULL, "11.1.2", "15B202", "11.2", "15C114" };
     (void)state;
-    snprintf(world.dir, sizeof world.dir, "/tmp/revive-restored-XXXXXX");
-    if (mkdtemp(world.dir) == NULL)
-        return -1;
-    const char *shared = getenv("REVIVE_TEST_PKI");
-    snprintf(world.pki, sizeof world.pki, "%s%s", shared != NULL ? shared : world.dir, shared != NULL ? "" : "/pki");
-    snprintf(world.root, sizeof world.root, "%s/root.der", world.pki);
-    snprintf(world.old_ipsw, sizeof world.old_ipsw, "%s/old.ipsw", world.dir);
-    snprintf(world.new_ipsw, sizeof world.new_ipsw, "%s/new.ipsw", world.dir);
-    struct sim_factory old = {
-        .out = world.old_ipsw, .version = "11.1.2", .build = "15B202", .system_bytes = 3 << 20, .seed = 1
-    };
-    struct sim_factory new = {
-        .out = world.new_ipsw, .version = "11.2", .build = "15C114", .system_bytes = 5 << 20, .seed = 2
-    };
-    must(sim_pki_make(world.pki, &err) && sim_factory_make(&old, &err) && sim_factory_make(&new, &err) &&
-             sim_factory_system_hash(world.new_ipsw, world.new_system, &err),
-         &err);
+    rig_world_make(&form);
     return 0;
 }
 
 static int drop_world(void **state)
 {
     (void)state;
-    pid_t child = fork();
-    if (child == 0) {
-        execlp("rm", "rm", "-rf", world.dir, (char *)NULL);
-        _exit(127);
-    }
-    return child > 0 && waitpid(child, NULL, 0) == child ? 0 : -1;
-}
-
-static int set_up(void **state)
-{
-    char folder[300];
-    struct rv_error err = { 0 };
-    struct rig *rig = calloc(1, sizeof *rig);
-    snprintf(folder, sizeof folder, "%s/phone-%u", world.dir, ++world.serial);
-    struct sim_create what = {
-        .state_dir = folder, .ipsw = world.old_ipsw, .trust_root = world.root, .data_bytes = 1 << 20, .seed = 7
-    };
-    must(sim_device_create(&what, &err), &err);
-    rig->device = sim_device_open(folder, &err);
-    must(rig->device != NULL, &err);
-    sim_setting_put(rig->device, "time_scale", "0.0005");
-    must(sim_storage_hash(rig->device, "system.img", rig->system_before, &err) &&
-             sim_storage_hash(rig->device, "data.img", rig->data_before, &err),
-         &err);
-    rig->host.fd = -1;
-    *state = rig;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct rig *rig = *state;
-    host_close(&rig->host);
-    sim_device_close(rig->device);
-    free(rig);
-    return 0;
-}
-
-static void boot(struct rig *rig, bool erase)
-{
-    host_open(&rig->host, rig->device, world.pki, world.new_ipsw, erase);
-    assert_true(host_boot(&rig->host));
-}
-
-static void restore(struct rig *rig, bool erase, enum wrong wrong, const char *what)
-{
-    boot(rig, erase);
-    rig->host.wrong = wrong;
-    rig->host.what = what;
-    host_restore(&rig->host);
-}
-
-static bool hash_is(struct rig *rig, const char *leaf, const char *hash)
-{
-    char now[97];
-    struct rv_error err = { 0 };
-    must(sim_storage_hash(rig->device, leaf, now, &err), &err);
-    return strcmp(now, hash) == 0;
-}
-
-/* Refused, as a device refuses: a status and its log, back in Recovery, and in an Update no user data touched. */
-static void assert_failed(struct rig *rig, int64_t status, const char *log_word)
-{
-    assert_true(rig->host.ended);
-    assert_int_equal(rig->host.status, status);
-    assert_non_null(rig->host.log);
-    assert_non_null(strstr(rig->host.log, "CHECKPOINT FAILURE:(FAILURE:"));
-    if (strstr(rig->host.log, log_word) == NULL)
-        fail_msg("no \"%s\" in the log:\n%s", log_word, rig->host.log);
-    assert_true(wait_for_mode(rig->device, SIM_RECOVERY, SETTLE_MS));
-    assert_true(hash_is(rig, "data.img", rig->data_before));
-}
-
-/* The host saw no end; the device went back to Recovery by itself. */
-static void assert_given_up(struct rig *rig)
-{
-    assert_false(rig->host.ended);
-    assert_true(wait_for_mode(rig->device, SIM_RECOVERY, SETTLE_MS));
-    assert_true(hash_is(rig, "data.img", rig->data_before));
-}
-
-static void assert_done(struct rig *rig)
-{
-    char version[32], build[32];
-    if (!rig->host.ended || rig->host.status != 0)
-        fail_msg("status %lld after %s\n%s", (long long)rig->host.status, rig->host.requests,
-                 rig->host.log != NULL ? rig->host.log : "");
-    assert_true(wait_for_mode(rig->device, SIM_NORMAL, SETTLE_MS));
-    assert_true(hash_is(rig, "system.img", world.new_system));
-    sim_installed(rig->device, version, build);
-    assert_string_equal(version, "11.2");
-    assert_string_equal(build, "15C114");
-}
-
-static void fault(struct rig *rig, const char *name, const char *value)
-{
-    char key[64];
-    snprintf(key, sizeof key, "fault.%s", name);
-    sim_setting_put(rig->device, key, value);
+    return rig_world_drop();
 }
 
 /* ---- right hosts ---- */
@@ -169,10 +32,10 @@ static void fault(struct rig *rig, const char *name, const char *value)
 static void an_update_installs_the_new_system_and_keeps_every_byte_of_user_data(void **state)
 {
     struct rig *rig = *state;
-    restore(rig, false, RIGHT, NULL);
-    assert_done(rig);
-    assert_false(hash_is(rig, "system.img", rig->system_before));
-    assert_true(hash_is(rig, "data.img", rig->data_before));
+    rig_restore(rig, false, RIGHT, NULL);
+    rig_assert_done(rig);
+    assert_false(rig_hash_is(rig, "system.img", rig->system_before));
+    assert_true(rig_hash_is(rig, "data.img", rig->data_before));
     assert_int_equal(rig->host.progress[11], 0);
     assert_int_equal(rig->host.progress[42], 0);
     assert_int_equal(rig->host.progress[41], 1);
@@ -182,9 +45,9 @@ static void an_update_installs_the_new_system_and_keeps_every_byte_of_user_data(
 static void an_erase_changes_both(void **state)
 {
     struct rig *rig = *state;
-    restore(rig, true, RIGHT, NULL);
-    assert_done(rig);
-    assert_false(hash_is(rig, "data.img", rig->data_before));
+    rig_restore(rig, true, RIGHT, NULL);
+    rig_assert_done(rig);
+    assert_false(rig_hash_is(rig, "data.img", rig->data_before));
     assert_int_equal(rig->host.progress[11], 1);
     assert_int_equal(rig->host.progress[41], 0);
 }
@@ -192,31 +55,31 @@ static void an_erase_changes_both(void **state)
 static void requests_come_in_the_order_of_an_11_ramdisk(void **state)
 {
     struct rig *rig = *state;
-    restore(rig, false, RIGHT, NULL);
+    rig_restore(rig, false, RIGHT, NULL);
     assert_string_equal(rig->host.requests,
                         "NORData RootTicket FDRTrustData SystemImageData KernelCache DeviceTree FUDData FUDData "
                         "BasebandData BasebandData FirmwareUpdaterData FirmwareUpdaterData");
-    assert_done(rig);
+    rig_assert_done(rig);
 }
 
 static void chatter_and_unknown_keys_are_tolerated(void **state)
 {
     struct rig *rig = *state;
-    restore(rig, false, EXTRA_WORDS, NULL);
-    assert_done(rig);
+    rig_restore(rig, false, EXTRA_WORDS, NULL);
+    rig_assert_done(rig);
 }
 
 static void a_host_that_leaves_after_the_last_status_does_no_harm(void **state)
 {
     struct rig *rig = *state;
-    restore(rig, false, NO_FINAL_WORD, NULL);
-    assert_done(rig);
+    rig_restore(rig, false, NO_FINAL_WORD, NULL);
+    rig_assert_done(rig);
 }
 
 static void questions_before_the_restore_are_answered(void **state)
 {
     struct rig *rig = *state;
-    boot(rig, false);
+    rig_boot(rig, false);
     int fd = host_connect(rig->device, 62078);
     assert_true(fd >= 0);
     struct sim_identity who;
@@ -255,34 +118,34 @@ static void questions_before_the_restore_are_answered(void **state)
 static void reboot_leaves_restore_mode_with_nothing_changed(void **state)
 {
     struct rig *rig = *state;
-    boot(rig, false);
+    rig_boot(rig, false);
     int fd = host_connect(rig->device, 62078);
     plist_t ask = plist_new_dict();
     plist_dict_set_item(ask, "Request", plist_new_string("Reboot"));
     plist_free(host_request(fd, ask));
     close(fd);
-    assert_true(wait_for_mode(rig->device, SIM_RECOVERY, SETTLE_MS)); /* auto-boot was set to false before */
-    assert_true(hash_is(rig, "system.img", rig->system_before));
-    assert_true(hash_is(rig, "data.img", rig->data_before));
+    assert_true(wait_for_mode(rig->device, SIM_RECOVERY, RIG_SETTLE_MS)); /* auto-boot was set to false before */
+    assert_true(rig_hash_is(rig, "system.img", rig->system_before));
+    assert_true(rig_hash_is(rig, "data.img", rig->data_before));
 }
 
 static void without_start_restore_the_device_reboots(void **state)
 {
     struct rig *rig = *state;
     sim_setting_put(rig->device, "restored.start_ms", "200");
-    boot(rig, false);
-    assert_true(wait_for_mode(rig->device, SIM_RECOVERY, SETTLE_MS));
-    assert_true(hash_is(rig, "system.img", rig->system_before));
+    rig_boot(rig, false);
+    assert_true(wait_for_mode(rig->device, SIM_RECOVERY, RIG_SETTLE_MS));
+    assert_true(rig_hash_is(rig, "system.img", rig->system_before));
 }
 
 static void after_a_failure_the_next_attempt_tells_of_it_and_succeeds(void **state)
 {
     struct rig *rig = *state;
-    fault(rig, "restored.status", "install_kernel_cache:1015 x1");
-    restore(rig, false, RIGHT, NULL);
-    assert_failed(rig, 1015, "install_kernel_cache [0]D(ordered failure");
+    rig_fault(rig, "restored.status", "install_kernel_cache:1015 x1");
+    rig_restore(rig, false, RIGHT, NULL);
+    rig_assert_failed(rig, 1015, "install_kernel_cache [0]D(ordered failure");
     host_close(&rig->host);
-    boot(rig, false);
+    rig_boot(rig, false);
     int fd = host_connect(rig->device, 62078);
     plist_t ask = plist_new_dict();
     plist_dict_set_item(ask, "Request", plist_new_string("QueryValue"));
@@ -294,8 +157,8 @@ static void after_a_failure_the_next_attempt_tells_of_it_and_succeeds(void **sta
     close(fd);
     host_restore(&rig->host);
     assert_int_equal(rig->host.previous_logs, 1);
-    assert_done(rig);
-    assert_true(hash_is(rig, "data.img", rig->data_before));
+    rig_assert_done(rig);
+    assert_true(rig_hash_is(rig, "data.img", rig->data_before));
 }
 
 /* ---- wrong tickets and images ---- */
@@ -303,39 +166,39 @@ static void after_a_failure_the_next_attempt_tells_of_it_and_succeeds(void **sta
 static void a_ticket_for_another_nonce_is_refused(void **state)
 {
     struct rig *rig = *state;
-    restore(rig, false, OTHER_TICKET, NULL);
-    assert_failed(rig, -1, "ticket_hash differs");
-    assert_true(hash_is(rig, "system.img", rig->system_before));
+    rig_restore(rig, false, OTHER_TICKET, NULL);
+    rig_assert_failed(rig, -1, "ticket_hash differs");
+    assert_true(rig_hash_is(rig, "system.img", rig->system_before));
 }
 
 static void the_erase_ticket_is_refused_by_an_update_ramdisk(void **state)
 {
     struct rig *rig = *state;
-    restore(rig, false, OTHER_ERASE_TICKET, NULL);
-    assert_failed(rig, -1, "update_ticket");
-    assert_true(hash_is(rig, "system.img", rig->system_before));
+    rig_restore(rig, false, OTHER_ERASE_TICKET, NULL);
+    rig_assert_failed(rig, -1, "update_ticket");
+    assert_true(rig_hash_is(rig, "system.img", rig->system_before));
 }
 
 static void a_flipped_bit_in_the_kernel_cache_is_refused(void **state)
 {
     struct rig *rig = *state;
-    restore(rig, false, FLIPPED_COMPONENT, "KernelCache");
-    assert_failed(rig, -1, "image4 validation of KernelCache failed");
+    rig_restore(rig, false, FLIPPED_COMPONENT, "KernelCache");
+    rig_assert_failed(rig, -1, "image4 validation of KernelCache failed");
 }
 
 static void a_flipped_bit_in_iboot_is_refused_before_anything_is_written(void **state)
 {
     struct rig *rig = *state;
-    restore(rig, false, FLIPPED_COMPONENT, "iBoot");
-    assert_failed(rig, 51, "load_sep_os");
-    assert_true(hash_is(rig, "system.img", rig->system_before));
+    rig_restore(rig, false, FLIPPED_COMPONENT, "iBoot");
+    rig_assert_failed(rig, 51, "load_sep_os");
+    assert_true(rig_hash_is(rig, "system.img", rig->system_before));
 }
 
 static void a_flipped_bit_in_fud_firmware_is_refused(void **state)
 {
     struct rig *rig = *state;
-    restore(rig, false, FLIPPED_COMPONENT, "AOP");
-    assert_failed(rig, -1, "install_fud");
+    rig_restore(rig, false, FLIPPED_COMPONENT, "AOP");
+    rig_assert_failed(rig, -1, "install_fud");
 }
 
 static void answers_without_what_was_asked_for_are_refused(void **state)
@@ -347,8 +210,8 @@ static void answers_without_what_was_asked_for_are_refused(void **state)
                  { "FUDData", -1 }, { "BasebandData", 1 }, { "FirmwareUpdaterData", -1 } };
     struct rig *rig = *state;
     for (size_t i = 0; i < RV_COUNT(rows); i++) {
-        restore(rig, false, MISSING_KEY, rows[i].request);
-        assert_failed(rig, rows[i].status, "CHECKPOINT FAILURE");
+        rig_restore(rig, false, MISSING_KEY, rows[i].request);
+        rig_assert_failed(rig, rows[i].status, "CHECKPOINT FAILURE");
         assert_non_null(strstr(rig->host.requests, rows[i].request));
         host_close(&rig->host);
     }
@@ -359,44 +222,44 @@ static void answers_without_what_was_asked_for_are_refused(void **state)
 static void a_piece_that_misses_its_checksum_ends_the_run(void **state)
 {
     struct rig *rig = *state;
-    restore(rig, false, CORRUPT_PIECE, NULL);
-    assert_failed(rig, 14, "ASR: Checksum failed");
+    rig_restore(rig, false, CORRUPT_PIECE, NULL);
+    rig_assert_failed(rig, 14, "ASR: Checksum failed");
 }
 
 static void an_image_that_is_not_the_signed_one_ends_the_run(void **state)
 {
     struct rig *rig = *state;
-    restore(rig, false, OTHER_IMAGE, NULL);
-    assert_failed(rig, 14, "asr_and_invert_image");
+    rig_restore(rig, false, OTHER_IMAGE, NULL);
+    rig_assert_failed(rig, 14, "asr_and_invert_image");
 }
 
 static void a_short_image_ends_the_run(void **state)
 {
     struct rig *rig = *state;
-    restore(rig, false, SHORT_IMAGE, NULL);
-    assert_failed(rig, 14, "the stream of the image broke off");
+    rig_restore(rig, false, SHORT_IMAGE, NULL);
+    rig_assert_failed(rig, 14, "the stream of the image broke off");
 }
 
 static void an_out_of_band_answer_that_differs_from_the_stream_ends_the_run(void **state)
 {
     struct rig *rig = *state;
-    restore(rig, false, LYING_READS, NULL);
-    assert_failed(rig, 14, "differs from what was read out of band");
+    rig_restore(rig, false, LYING_READS, NULL);
+    rig_assert_failed(rig, 14, "differs from what was read out of band");
 }
 
 static void packet_info_without_the_checksums_asked_for_is_refused(void **state)
 {
     struct rig *rig = *state;
-    restore(rig, false, NO_CHECKSUMS, NULL);
-    assert_failed(rig, 14, "checksums of 0 bytes");
-    assert_true(hash_is(rig, "system.img", rig->system_before));
+    rig_restore(rig, false, NO_CHECKSUMS, NULL);
+    rig_assert_failed(rig, 14, "checksums of 0 bytes");
+    assert_true(rig_hash_is(rig, "system.img", rig->system_before));
 }
 
 static void the_image_is_read_out_of_band_as_measured(void **state)
 {
     struct rig *rig = *state;
-    restore(rig, false, RIGHT, NULL);
-    assert_done(rig);
+    rig_restore(rig, false, RIGHT, NULL);
+    rig_assert_done(rig);
     assert_int_equal(rig->host.initiates, 1);
     assert_true(rig->host.oob_reads >= 13 + 5 + 3); /* two passes, the first chunks, three odd places */
 }
@@ -404,16 +267,16 @@ static void the_image_is_read_out_of_band_as_measured(void **state)
 static void a_broken_off_update_leaves_a_phone_that_another_update_repairs(void **state)
 {
     struct rig *rig = *state;
-    restore(rig, false, SHORT_IMAGE, NULL);
-    assert_failed(rig, 14, "ASR");
+    rig_restore(rig, false, SHORT_IMAGE, NULL);
+    rig_assert_failed(rig, 14, "ASR");
     sim_nvram_set(rig->device, "auto-boot", "true", true);
     sim_device_reboot(rig->device, "test");
-    assert_true(wait_for_mode(rig->device, SIM_OFF, SETTLE_MS));
-    assert_true(wait_for_mode(rig->device, SIM_RECOVERY, SETTLE_MS)); /* the system does not start any more */
+    assert_true(wait_for_mode(rig->device, SIM_OFF, RIG_SETTLE_MS));
+    assert_true(wait_for_mode(rig->device, SIM_RECOVERY, RIG_SETTLE_MS)); /* the system does not start any more */
     host_close(&rig->host);
-    restore(rig, false, RIGHT, NULL);
-    assert_done(rig);
-    assert_true(hash_is(rig, "data.img", rig->data_before));
+    rig_restore(rig, false, RIGHT, NULL);
+    rig_assert_done(rig);
+    assert_true(rig_hash_is(rig, "data.img", rig->data_before));
 }
 
 /* ---- hosts that go or fall silent ---- */
@@ -424,8 +287,8 @@ static void a_host_that_falls_silent_is_given_up(void **state)
     struct rig *rig = *state;
     sim_setting_put(rig->device, "restored.reply_ms", "2500");
     for (size_t i = 0; i < RV_COUNT(requests); i++) {
-        restore(rig, false, SILENT, requests[i]);
-        assert_given_up(rig);
+        rig_restore(rig, false, SILENT, requests[i]);
+        rig_assert_given_up(rig);
         host_close(&rig->host);
     }
 }
@@ -434,33 +297,33 @@ static void a_host_that_never_connects_to_asr_is_refused(void **state)
 {
     struct rig *rig = *state;
     sim_setting_put(rig->device, "restored.reply_ms", "2500");
-    restore(rig, false, NO_IMAGE, NULL);
-    assert_failed(rig, 14, "no host connected");
-    assert_true(hash_is(rig, "system.img", rig->system_before));
+    rig_restore(rig, false, NO_IMAGE, NULL);
+    rig_assert_failed(rig, 14, "no host connected");
+    assert_true(rig_hash_is(rig, "system.img", rig->system_before));
 }
 
 static void a_host_that_leaves_is_noticed(void **state)
 {
     struct rig *rig = *state;
-    restore(rig, false, LEAVES, "FDRTrustData");
-    assert_given_up(rig);
-    assert_true(hash_is(rig, "system.img", rig->system_before));
+    rig_restore(rig, false, LEAVES, "FDRTrustData");
+    rig_assert_given_up(rig);
+    assert_true(rig_hash_is(rig, "system.img", rig->system_before));
 }
 
 static void bytes_that_are_no_property_list_end_the_run(void **state)
 {
     struct rig *rig = *state;
-    restore(rig, false, GARBAGE, "RootTicket");
-    assert_given_up(rig);
+    rig_restore(rig, false, GARBAGE, "RootTicket");
+    rig_assert_given_up(rig);
 }
 
 static void an_erase_broken_off_after_the_wipe_has_lost_the_data_and_says_nothing_else(void **state)
 {
     struct rig *rig = *state;
-    restore(rig, true, LEAVES, "SystemImageData");
+    rig_restore(rig, true, LEAVES, "SystemImageData");
     assert_false(rig->host.ended);
-    assert_true(wait_for_mode(rig->device, SIM_RECOVERY, SETTLE_MS));
-    assert_false(hash_is(rig, "data.img", rig->data_before));
+    assert_true(wait_for_mode(rig->device, SIM_RECOVERY, RIG_SETTLE_MS));
+    assert_false(rig_hash_is(rig, "data.img", rig->data_before));
 }
 
 /* ---- faults to order ---- */
@@ -470,17 +333,17 @@ static void faults_of_asr_that_a_good_host_survives(void **state)
     static const char *const faults[] = { "asr.refuse", "asr.second_initiate", "asr.split", "asr.joined" };
     struct rig *rig = *state;
     for (size_t i = 0; i < RV_COUNT(faults); i++) {
-        fault(rig, faults[i], i == 2 ? "yes x12" : "yes");
-        restore(rig, false, RIGHT, NULL);
-        assert_done(rig);
+        rig_fault(rig, faults[i], i == 2 ? "yes x12" : "yes");
+        rig_restore(rig, false, RIGHT, NULL);
+        rig_assert_done(rig);
         if (i == 0)
             assert_true(rig->host.asr_connected_twice);
         if (i == 1)
             assert_int_equal(rig->host.initiates, 2);
-        fault(rig, faults[i], "");
+        rig_fault(rig, faults[i], "");
         host_close(&rig->host);
     }
-    assert_true(hash_is(rig, "data.img", rig->data_before));
+    assert_true(rig_hash_is(rig, "data.img", rig->data_before));
 }
 
 static void faults_of_asr_that_end_the_run(void **state)
@@ -490,10 +353,10 @@ static void faults_of_asr_that_end_the_run(void **state)
     } rows[] = { { "asr.unknown", "yes" }, { "asr.close", "1" }, { "asr.digest", "yes" }, { "asr.no_space", "yes" } };
     struct rig *rig = *state;
     for (size_t i = 0; i < RV_COUNT(rows); i++) {
-        fault(rig, rows[i].name, rows[i].value);
-        restore(rig, false, RIGHT, NULL);
-        assert_failed(rig, 14, "asr_and_invert_image");
-        fault(rig, rows[i].name, "");
+        rig_fault(rig, rows[i].name, rows[i].value);
+        rig_restore(rig, false, RIGHT, NULL);
+        rig_assert_failed(rig, 14, "asr_and_invert_image");
+        rig_fault(rig, rows[i].name, "");
         host_close(&rig->host);
     }
 }
@@ -501,10 +364,10 @@ static void faults_of_asr_that_end_the_run(void **state)
 static void unknown_requests_and_messages_do_not_stop_a_host_that_answers(void **state)
 {
     struct rig *rig = *state;
-    fault(rig, "restored.unknown_request", "install_fud x1");
-    fault(rig, "restored.unknown_message", "update_ticket x1");
-    restore(rig, false, RIGHT, NULL);
-    assert_done(rig);
+    rig_fault(rig, "restored.unknown_request", "install_fud x1");
+    rig_fault(rig, "restored.unknown_message", "update_ticket x1");
+    rig_restore(rig, false, RIGHT, NULL);
+    rig_assert_done(rig);
     assert_int_equal(rig->host.unknown_messages, 1);
     assert_non_null(strstr(rig->host.requests, "DataNobodyHasHeardOf"));
 }
@@ -514,11 +377,11 @@ static void messages_that_are_none_and_lying_lengths_can_be_ordered(void **state
     static const char *const faults[] = { "restored.malformed", "restored.oversize" };
     struct rig *rig = *state;
     for (size_t i = 0; i < RV_COUNT(faults); i++) {
-        fault(rig, faults[i], "wait_for_storage x1");
-        restore(rig, false, RIGHT, NULL);
+        rig_fault(rig, faults[i], "wait_for_storage x1");
+        rig_restore(rig, false, RIGHT, NULL);
         close(rig->host.fd);
         rig->host.fd = -1;
-        assert_given_up(rig);
+        rig_assert_given_up(rig);
         host_close(&rig->host);
     }
 }
@@ -526,62 +389,62 @@ static void messages_that_are_none_and_lying_lengths_can_be_ordered(void **state
 static void a_reboot_in_the_middle_lands_in_recovery(void **state)
 {
     struct rig *rig = *state;
-    fault(rig, "restored.reboot", "update_iBoot x1");
-    restore(rig, false, RIGHT, NULL);
-    assert_given_up(rig);
+    rig_fault(rig, "restored.reboot", "update_iBoot x1");
+    rig_restore(rig, false, RIGHT, NULL);
+    rig_assert_given_up(rig);
 }
 
 static void a_cable_pulled_in_the_middle_shows_recovery_when_plugged_in_again(void **state)
 {
     struct rig *rig = *state;
-    fault(rig, "restored.vanish", "install_kernel_cache x1");
-    restore(rig, false, RIGHT, NULL);
+    rig_fault(rig, "restored.vanish", "install_kernel_cache x1");
+    rig_restore(rig, false, RIGHT, NULL);
     assert_false(rig->host.ended);
     assert_int_equal(sim_device_mode(rig->device, NULL), SIM_OFF);
     sim_device_plug(rig->device);
-    assert_given_up(rig);
+    rig_assert_given_up(rig);
     host_close(&rig->host);
-    restore(rig, false, RIGHT, NULL);
-    assert_done(rig);
-    assert_true(hash_is(rig, "data.img", rig->data_before));
+    rig_restore(rig, false, RIGHT, NULL);
+    rig_assert_done(rig);
+    assert_true(rig_hash_is(rig, "data.img", rig->data_before));
 }
 
 static void a_host_without_the_required_types_is_told_that_it_is_too_old(void **state)
 {
     struct rig *rig = *state;
     sim_setting_put(rig->device, "restored.host_check", "yes");
-    restore(rig, false, RIGHT, NULL);
-    assert_failed(rig, 100, "You may need to update your host tools");
+    rig_restore(rig, false, RIGHT, NULL);
+    rig_assert_failed(rig, 100, "You may need to update your host tools");
     assert_non_null(strstr(rig->host.log, "(required): MessageUseStreamedImageFile"));
     assert_non_null(strstr(rig->host.log, "(optional): URLAsset"));
-    assert_true(hash_is(rig, "system.img", rig->system_before));
+    assert_true(rig_hash_is(rig, "system.img", rig->system_before));
 }
 
 static void a_restored_that_skips_writing_is_caught_by_the_hash(void **state)
 {
     struct rig *rig = *state;
     sim_setting_put(rig->device, "skip_write", "yes");
-    restore(rig, false, RIGHT, NULL);
+    rig_restore(rig, false, RIGHT, NULL);
     assert_true(rig->host.ended);
     assert_int_equal(rig->host.status, 0);
-    assert_true(wait_for_mode(rig->device, SIM_NORMAL, SETTLE_MS));
-    assert_false(hash_is(rig, "system.img", world.new_system));
-    assert_true(hash_is(rig, "system.img", rig->system_before));
+    assert_true(wait_for_mode(rig->device, SIM_NORMAL, RIG_SETTLE_MS));
+    assert_false(rig_hash_is(rig, "system.img", rig_world.new_system));
+    assert_true(rig_hash_is(rig, "system.img", rig->system_before));
 }
 
 static void a_damaged_user_partition_stops_an_update_but_not_an_erase(void **state)
 {
     struct rig *rig = *state;
     sim_setting_put(rig->device, "data_damaged", "yes");
-    restore(rig, false, RIGHT, NULL);
-    assert_failed(rig, 27, "the data volume cannot be mounted");
-    assert_true(hash_is(rig, "system.img", rig->system_before));
+    rig_restore(rig, false, RIGHT, NULL);
+    rig_assert_failed(rig, 27, "the data volume cannot be mounted");
+    assert_true(rig_hash_is(rig, "system.img", rig->system_before));
     host_close(&rig->host);
-    restore(rig, true, RIGHT, NULL);
-    assert_done(rig);
+    rig_restore(rig, true, RIGHT, NULL);
+    rig_assert_done(rig);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_set_up, rig_tear_down)
 int main(void)
 {
     const struct CMUnitTest tests[] = {

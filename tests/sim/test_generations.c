@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Restores of every generation: the same questions to each, and each one's own. */
+#include "restore_rig.h"
+
+#include "base/text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static int make_12(void **state)
+{
+    static const struct rig_form form = { "iPhone10,6", "12.3", "16F156", "12.4", "16G77" };
+    (void)state;
+    rig_world_make(&form);
+    return 0;
+}
+
+static int make_13(void **state)
+{
+    static const struct rig_form form = { "iPhone10,6", "13.1", "17A844", "13.2.3", "17B111" };
+    (void)state;
+    rig_world_make(&form);
+    return 0;
+}
+
+static int make_15(void **state)
+{
+    static const struct rig_form form = { "iPhone9,3", "15.1", "19B74", "15.4", "19E241" };
+    (void)state;
+    rig_world_make(&form);
+    return 0;
+}
+
+static int drop(void **state)
+{
+    (void)state;
+    return rig_world_drop();
+}
+
+/* ---- what holds for all ---- */
+
+static void an_update_keeps_every_byte_of_user_data(void **state)
+{
+    struct rig *rig = *state;
+    rig_restore(rig, false, RIGHT, NULL);
+    rig_assert_done(rig);
+    assert_true(rig_hash_is(rig, "data.img", rig->data_before));
+    assert_int_equal(rig->host.progress[11], 0);
+    assert_int_equal(rig->host.progress[50], 0);
+}
+
+static void an_erase_changes_both_volumes(void **state)
+{
+    struct rig *rig = *state;
+    rig_restore(rig, true, RIGHT, NULL);
+    rig_assert_done(rig);
+    assert_false(rig_hash_is(rig, "data.img", rig->data_before));
+    assert_int_equal(rig->host.progress[11], 1);
+    assert_int_equal(rig->host.progress[12], 1);
+    assert_int_equal(rig->host.progress[50], 1);
+}
+
+static void a_ticket_for_another_nonce_is_refused(void **state)
+{
+    struct rig *rig = *state;
+    rig_restore(rig, false, OTHER_TICKET, NULL);
+    rig_assert_failed(rig, -1, "ticket_hash differs");
+    assert_true(rig_hash_is(rig, "system.img", rig->system_before));
+}
+
+static void an_image_that_is_not_the_signed_one_is_refused(void **state)
+{
+    struct rig *rig = *state;
+    rig_restore(rig, false, OTHER_IMAGE, NULL);
+    rig_assert_failed(rig, 14, "the image is not the one that is signed");
+}
+
+static void flipped(struct rig *rig, const char *component, int64_t status, const char *word)
+{
+    rig_restore(rig, false, FLIPPED_COMPONENT, component);
+    rig_assert_failed(rig, status, word);
+    host_close(&rig->host);
+}
+
+/* ---- 12 ---- */
+
+static void a_12_ramdisk_asks_for_the_ticket_first_and_fud_whole(void **state)
+{
+    struct rig *rig = *state;
+    rig_restore(rig, true, RIGHT, NULL);
+    rig_assert_done(rig);
+    assert_string_equal(rig->host.requests, "RootTicket NORData FDRTrustData SystemImageData KernelCache DeviceTree "
+                                            "FUDData FUDData BasebandData BasebandData FirmwareUpdaterData "
+                                            "FirmwareUpdaterData");
+}
+
+/* ---- 13 ---- */
+
+static void a_13_ramdisk_asks_for_fud_by_list(void **state)
+{
+    struct rig *rig = *state;
+    rig_restore(rig, false, RIGHT, NULL);
+    rig_assert_done(rig);
+    assert_non_null(strstr(rig->host.requests, "DeviceTree FUDData FUDData FUDData FUDData BasebandData"));
+    host_close(&rig->host);
+    flipped(rig, "Multitouch", -1, "install_fud");
+}
+
+/* ---- 15 ---- */
+
+static void a_15_ramdisk_asks_in_the_order_of_its_log(void **state)
+{
+    struct rig *rig = *state;
+    rig_restore(rig, true, RIGHT, NULL);
+    rig_assert_done(rig);
+    assert_string_equal(rig->host.requests,
+                        "RootTicket NORData FDRTrustData SystemImageData PersonalizedData PersonalizedData EANData "
+                        "FUDData FUDData FUDData FUDData FUDData FUDData FUDData FUDData BasebandData BasebandData "
+                        "KernelCache DeviceTree SystemImageRootHash SystemImageCanonicalMetadata SystemImageRootHash");
+    assert_int_equal(rig->host.progress[80], 1);
+    assert_int_equal(rig->host.progress[77], 1);
+}
+
+static void files_of_the_sealed_volume_are_checked(void **state)
+{
+    struct rig *rig = *state;
+    flipped(rig, "SystemVolume", -1, "install_fud");
+    rig_restore(rig, false, MISSING_KEY, "SystemImageRootHash");
+    rig_assert_failed(rig, -1, "failed to install the root hash");
+    host_close(&rig->host);
+    rig_restore(rig, false, MISSING_KEY, "SystemImageCanonicalMetadata");
+    rig_assert_failed(rig, 6, "failed to seal system volume");
+}
+
+static void another_image_than_the_named_one_is_refused(void **state)
+{
+    struct rig *rig = *state;
+    rig_restore(rig, false, OTHER_NAME, NULL);
+    rig_assert_failed(rig, -1, "asked for AOP, got iBoot");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_set_up, rig_tear_down)
+#define COMMON                                                                                                         \
+    TEST(an_update_keeps_every_byte_of_user_data), TEST(an_erase_changes_both_volumes),                                \
+        TEST(a_ticket_for_another_nonce_is_refused), TEST(an_image_that_is_not_the_signed_one_is_refused)
+
+int main(void)
+{
+    const struct CMUnitTest of_12[] = { COMMON, TEST(a_12_ramdisk_asks_for_the_ticket_first_and_fud_whole) };
+    const struct CMUnitTest of_13[] = { COMMON, TEST(a_13_ramdisk_asks_for_fud_by_list) };
+    const struct CMUnitTest of_15[] = { COMMON, TEST(a_15_ramdisk_asks_in_the_order_of_its_log),
+                                        TEST(files_of_the_sealed_volume_are_checked),
+                                        TEST(another_image_than_the_named_one_is_refused) };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    int failed = cmocka_run_group_tests_name("sim/generations 12", of_12, make_12, drop);
+    failed += cmocka_run_group_tests_name("sim/generations 13", of_13, make_13, drop);
+    return failed + cmocka_run_group_tests_name("sim/generations 15", of_15, make_15, drop);
+}
