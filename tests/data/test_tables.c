@@ -3,6 +3,7 @@
 #include "support/rv_test.h"
 
 #include "data/advice.h"
+#include "data/coach.h"
 #include "data/devices.h"
 #include "data/roots.h"
 
@@ -82,6 +83,53 @@ static void apples_roots_are_certificates(void **state)
     }
 }
 
+static void every_device_can_be_coached_or_says_why_not(void **state)
+{
+    size_t coached = 0;
+    (void)state;
+    for (size_t i = 0; i < rv_device_row_count; i++) {
+        bool guessed = true;
+        const char *id = rv_coach_group_of(rv_device_rows[i].product, &guessed);
+        assert_false(guessed);
+        assert_true((rv_coach_group(id) == NULL) == (rv_coach_unguided(id) != NULL));
+        coached += rv_coach_group(id) != NULL;
+    }
+    assert_true(coached >= 180);
+}
+
+static void every_group_has_a_script_for_every_goal_and_a_verdict_for_every_end(void **state)
+{
+    static const char *const ids[] = { "home-side", "home-top", "ipad-home", "ipad-nohome",
+                                       "iphone7",   "iphone8+", "ipod-home", "ipod7" };
+    (void)state;
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        const struct rv_coach_group *group = rv_coach_group(ids[i]);
+        assert_non_null(group);
+        assert_true(*group->power != '\0' && *group->second != '\0' && group->drawing[0] != NULL);
+        assert_true((*group->up != '\0') == (group->kind == RV_COACH_TAPS));
+        for (int goal = 0; goal < RV_COACH_GOAL_COUNT; goal++) {
+            assert_non_null(rv_coach_script(group->kind, (enum rv_coach_goal)goal, RV_COACH_BY_BUTTONS));
+            static const enum rv_coach_came reached[] = { RV_COACH_CAME_RECOVERY, RV_COACH_CAME_DFU,
+                                                          RV_COACH_CAME_NORMAL, RV_COACH_CAME_NORMAL };
+            for (int came = RV_COACH_CAME_STAYED; came <= RV_COACH_CAME_NOTHING; came++)
+                if (came != (int)reached[goal])
+                    assert_non_null(rv_coach_verdict((enum rv_coach_goal)goal, (enum rv_coach_came)came));
+        }
+        assert_non_null(rv_coach_script(group->kind, RV_COACH_RECOVERY, RV_COACH_BY_CABLE));
+        assert_non_null(rv_coach_script(group->kind, RV_COACH_DFU, RV_COACH_BY_REBOOT));
+    }
+}
+
+static void a_model_of_tomorrow_is_coached_as_the_newest(void **state)
+{
+    bool guessed = false;
+    (void)state;
+    assert_string_equal(rv_coach_group_of("iPhone99,1", &guessed), "iphone8+");
+    assert_true(guessed);
+    assert_string_equal(rv_coach_group_of("iPad99,1", &guessed), "ipad-nohome");
+    assert_null(rv_coach_group_of("Toaster1,1", &guessed));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -89,6 +137,9 @@ int main(void)
         cmocka_unit_test(advice_never_begins_with_erasing),
         cmocka_unit_test(every_device_has_a_group_of_buttons_and_a_port),
         cmocka_unit_test(chip_and_board_name_one_device),
+        cmocka_unit_test(every_device_can_be_coached_or_says_why_not),
+        cmocka_unit_test(every_group_has_a_script_for_every_goal_and_a_verdict_for_every_end),
+        cmocka_unit_test(a_model_of_tomorrow_is_coached_as_the_newest),
         cmocka_unit_test(the_iphone_x_is_found_in_each_way),
         cmocka_unit_test(apples_roots_are_certificates),
     };
