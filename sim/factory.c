@@ -94,10 +94,11 @@ static bool make_system(struct factory *f, struct made_file *file, struct rv_err
     bool huge = f->what->system_bytes > (3ULL << 30);
     bool ok = out.sha384 && out.sha1 && EVP_DigestInit_ex(out.sha384, EVP_sha384(), NULL) == 1 &&
               EVP_DigestInit_ex(out.sha1, EVP_sha1(), NULL) == 1 &&
-              sim_zip_begin(f->zip, file->path, f->what->deflate_image, huge, err) &&
-              sim_udif_write(&recipe, write_image, &out, err) && sim_zip_end(f->zip, err) &&
-              EVP_DigestFinal_ex(out.sha384, file->sha384, NULL) == 1 &&
-              EVP_DigestFinal_ex(out.sha1, file->sha1, NULL) == 1;
+              sim_zip_begin(f->zip, file->path, f->what->deflate_image, huge, err);
+    if (ok)
+        sim_zip_dense(f->zip);
+    ok = ok && sim_udif_write(&recipe, write_image, &out, err) && sim_zip_end(f->zip, err) &&
+         EVP_DigestFinal_ex(out.sha384, file->sha384, NULL) == 1 && EVP_DigestFinal_ex(out.sha1, file->sha1, NULL) == 1;
     EVP_MD_CTX_free(out.sha384);
     EVP_MD_CTX_free(out.sha1);
     return ok;

@@ -104,6 +104,12 @@ bool sim_zip_begin(struct sim_zip *zip, const char *name, bool deflated, bool hu
            (!more || out(zip, rv_span(extra, more), err));
 }
 
+void sim_zip_dense(struct sim_zip *zip)
+{
+    if (zip->open && zip->deflated)
+        deflateParams(&zip->deflater, 1, Z_HUFFMAN_ONLY);
+}
+
 static bool deflate_out(struct sim_zip *zip, struct rv_span bytes, int flush, struct rv_error *err)
 {
     zip->deflater.next_in = (Bytef *)(uintptr_t)bytes.ptr;

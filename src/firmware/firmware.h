@@ -53,10 +53,13 @@ struct rv_blob *rv_ipsw_component(struct rv_ipsw *ipsw, plist_t identity, const 
 /** Any file of the archive by path, at most cap bytes. */
 struct rv_blob *rv_ipsw_file(struct rv_ipsw *ipsw, const char *path, size_t cap_bytes, struct rv_error *err);
 
-/** Random access to a big component (the system image) without unpacking it to disk. */
+/**
+ * Random access to a big component (the system image) without unpacking it to disk. Where rv_ipsw_verify has read it
+ * before, its marks are taken over: no byte is unpacked again to find the way. Only `ctx` can cancel a read.
+ */
 struct rv_ipsw_image;
-struct rv_ipsw_image *rv_ipsw_image_open(struct rv_ipsw *ipsw, plist_t identity, const char *component,
-                                         struct rv_error *err);
+struct rv_ipsw_image *rv_ipsw_image_open(struct rv_ctx *ctx, struct rv_ipsw *ipsw, plist_t identity,
+                                         const char *component, struct rv_error *err);
 void rv_ipsw_image_free(struct rv_ipsw_image *image);
 RV_DEFINE_AUTO(rv_ipsw_image)
 uint64_t rv_ipsw_image_size(const struct rv_ipsw_image *image);

@@ -7,12 +7,14 @@
 #include "firmware/ipsw.h"
 
 #include "base/file.h"
+#include "base/text.h"
 
 #include <string.h>
 #include <zlib.h>
 
 enum {
     INPUT_PART = 64 * 1024,
+    STREAM_PART = 256 * 1024,
     MARKS_MAX = 512,             /* 512 x 45 KB: 23 MB at most */
     MARK_LEAST = 4 * 1024 * 1024 /* bytes of output between two marks */
 };
@@ -24,6 +26,7 @@ struct mark {
 
 struct rv_ipsw_image {
     struct rv_ctx *ctx;
+    char *path; /* in the archive */
     struct rv_archive_place place;
     /* deflated only */
     z_stream z;
@@ -44,6 +47,7 @@ void rv_ipsw_image_free(struct rv_ipsw_image *image)
     for (size_t i = 0; i < image->mark_count; i++)
         inflateEnd(&image->marks[i].state);
     rv_archive_place_clear(&image->place);
+    rv_free(image->path);
     rv_free(image->marks);
     rv_free(image->input);
     rv_free(image->scrap);
@@ -66,27 +70,48 @@ static bool prepare_inflate(struct rv_ipsw_image *image, struct rv_error *err)
     return true;
 }
 
-struct rv_ipsw_image *rv_ipsw_image_open(struct rv_ipsw *ipsw, plist_t identity, const char *component,
-                                         struct rv_error *err)
+static struct rv_ipsw_image *open_path(struct rv_ctx *ctx, struct rv_ipsw *ipsw, const char *path, struct rv_error *err)
+{
+    RV_AUTO(rv_ipsw_image) image = rv_alloc(sizeof *image);
+    if (image == NULL || (image->path = rv_text_copy(path)) == NULL) {
+        rv_fail_nomem(err);
+        return NULL;
+    }
+    image->ctx = ctx;
+    image->place.fd = -1;
+    if (!rv_archive_place(ipsw->archive, path, &image->place, err) ||
+        (image->place.deflated && !prepare_inflate(image, err)))
+        return NULL;
+    return rv_steal(&image);
+}
+
+static struct rv_ipsw_image *take_checked(struct rv_ctx *ctx, struct rv_ipsw *ipsw, const char *path)
+{
+    struct rv_ipsw_image *image = NULL;
+    pthread_mutex_lock(&ipsw->lock);
+    if (ipsw->checked != NULL && strcmp(ipsw->checked->path, path) == 0) {
+        image = ipsw->checked;
+        image->ctx = ctx;
+        ipsw->checked = NULL;
+    }
+    pthread_mutex_unlock(&ipsw->lock);
+    return image;
+}
+
+struct rv_ipsw_image *rv_ipsw_image_open(struct rv_ctx *ctx, struct rv_ipsw *ipsw, plist_t identity,
+                                         const char *component, struct rv_error *err)
 {
     const char *path = rv_component_path(identity, component);
     if (path == NULL) {
         rv_fail(err, RV_E_NOT_FOUND, "this firmware has no component %s", component);
         return NULL;
     }
-    RV_AUTO(rv_ipsw_image) image = rv_alloc(sizeof *image);
-    if (image == NULL) {
-        rv_fail_nomem(err);
-        return NULL;
-    }
-    image->ctx = ipsw->ctx;
-    image->place.fd = -1;
-    if (!rv_archive_place(ipsw->archive, path, &image->place, err) ||
-        (image->place.deflated && !prepare_inflate(image, err))) {
+    struct rv_ipsw_image *image = take_checked(ctx, ipsw, path);
+    if (image == NULL)
+        image = open_path(ctx, ipsw, path, err);
+    if (image == NULL)
         rv_while(err, "opening %s in the firmware file", component);
-        return NULL;
-    }
-    return rv_steal(&image);
+    return image;
 }
 
 uint64_t rv_ipsw_image_size(const struct rv_ipsw_image *image)
@@ -195,4 +220,78 @@ bool rv_ipsw_image_read(struct rv_ipsw_image *image, uint64_t offset, void *to, 
     if (!image->place.deflated)
         return rv_archive_place_read(&image->place, offset, to, len, err);
     return read_deflated(image, offset, to, len, err);
+}
+
+/* ---- once through, for the check ---- */
+
+bool rv_ipsw_image_wants(const struct rv_archive_place *place)
+{
+    return place->deflated && place->plain > MARK_LEAST;
+}
+
+/* All plain bytes are out: the packed ones must end here too. */
+static bool ends_here(struct rv_ipsw_image *image, struct rv_error *err)
+{
+    z_stream *z = &image->z;
+    uint8_t more;
+    int result = Z_OK;
+    while (result == Z_OK || result == Z_BUF_ERROR) {
+        if (z->avail_in == 0 && image->in_at < image->place.packed && !refill(image, err))
+            return false;
+        uInt had = z->avail_in;
+        z->next_out = &more;
+        z->avail_out = 1;
+        result = inflate(z, Z_NO_FLUSH);
+        image->in_at += had - z->avail_in;
+        if (z->avail_out == 0)
+            return rv_fail(err, RV_E_CORRUPT, "it unpacks to more than the %llu bytes that it says",
+                           (unsigned long long)image->place.plain);
+        if (result != Z_STREAM_END && z->avail_in == 0 && image->in_at == image->place.packed)
+            return rv_fail(err, RV_E_CORRUPT, "its packed bytes end in the middle");
+    }
+    return result == Z_STREAM_END || rv_fail(err, RV_E_CORRUPT, "its packed bytes are damaged at their end");
+}
+
+static bool push_all(struct rv_ipsw_image *image, uint8_t *part, rv_archive_sink *sink, void *context,
+                     struct rv_error *err)
+{
+    uint64_t size = image->place.plain;
+    unsigned long crc = crc32(0, NULL, 0);
+    while (image->out_at < size) {
+        size_t len = size - image->out_at < STREAM_PART ? (size_t)(size - image->out_at) : STREAM_PART;
+        if (!unpack(image, part, len, err))
+            return false;
+        crc = crc32(crc, part, (uInt)len);
+        if (!sink(context, rv_span(part, len), err))
+            return false;
+    }
+    if (!ends_here(image, err))
+        return false;
+    return !image->place.have_crc || (uint32_t)crc == image->place.crc ||
+           rv_fail(err, RV_E_CORRUPT, "its checksum is %08lx, not %08x", crc, image->place.crc);
+}
+
+static void keep_largest(struct rv_ipsw *ipsw, struct rv_ipsw_image *image)
+{
+    struct rv_ipsw_image *other = image;
+    pthread_mutex_lock(&ipsw->lock);
+    if (ipsw->checked == NULL || ipsw->checked->place.plain < image->place.plain) {
+        other = ipsw->checked;
+        ipsw->checked = image;
+    }
+    pthread_mutex_unlock(&ipsw->lock);
+    rv_ipsw_image_free(other);
+}
+
+bool rv_ipsw_image_stream(struct rv_ipsw *ipsw, const char *path, rv_archive_sink *sink, void *context,
+                          struct rv_error *err)
+{
+    struct rv_ipsw_image *image = open_path(ipsw->ctx, ipsw, path, err);
+    RV_AUTO(rv_blob) part = image != NULL ? rv_blob_new(STREAM_PART, err) : NULL;
+    if (part == NULL || !push_all(image, part->data, sink, context, err)) {
+        rv_ipsw_image_free(image);
+        return rv_while(err, "reading '%s'", path);
+    }
+    keep_largest(ipsw, image);
+    return true;
 }

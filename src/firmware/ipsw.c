@@ -13,6 +13,8 @@ void rv_ipsw_free(struct rv_ipsw *ipsw)
 {
     if (ipsw == NULL)
         return;
+    rv_ipsw_image_free(ipsw->checked);
+    pthread_mutex_destroy(&ipsw->lock);
     rv_archive_free(ipsw->archive);
     rv_plist_auto(&ipsw->manifest);
     rv_free(ipsw);
@@ -65,6 +67,7 @@ struct rv_ipsw *rv_ipsw_open(struct rv_ctx *ctx, const char *path, struct rv_err
         return NULL;
     }
     ipsw->ctx = ctx;
+    pthread_mutex_init(&ipsw->lock, NULL);
     ipsw->archive = rv_archive_open(path, err);
     bool opened = ipsw->archive != NULL;
     if (!opened || !load_manifest(ipsw, err)) {

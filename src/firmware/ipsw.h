@@ -5,6 +5,8 @@
 #include "firmware/archive.h"
 #include "firmware/firmware.h"
 
+#include <pthread.h>
+
 enum {
     RV_MANIFEST_MAX = 32 * 1024 * 1024,
     RV_COMPONENT_MAX = 1024 * 1024 * 1024, /* read whole: ramdisks are the largest, about 200 MB */
@@ -16,7 +18,18 @@ struct rv_ipsw {
     struct rv_archive *archive;
     plist_t manifest;
     struct rv_firmware_version version;
+    pthread_mutex_t lock;
+    struct rv_ipsw_image *checked; /* under lock: the largest deflated file that rv_ipsw_verify read, until opened */
 };
+
+/**
+ * Pushes a deflated file through the sink like rv_archive_stream, and keeps the marks of the largest one for
+ * rv_ipsw_image_open. Only for files that rv_ipsw_image_wants.
+ */
+bool rv_ipsw_image_stream(struct rv_ipsw *ipsw, const char *path, rv_archive_sink *sink, void *context,
+                          struct rv_error *err);
+/** Deflated, and large enough for marks to be worth their memory. */
+bool rv_ipsw_image_wants(const struct rv_archive_place *place);
 
 /** Info.Path of a component, or NULL. */
 const char *rv_component_path(plist_t identity, const char *component);

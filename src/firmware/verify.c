@@ -23,6 +23,7 @@ enum { REPORT_EVERY = 8 * 1024 * 1024 };
 struct item {
     const char *component, *path, *retag;
     uint64_t size;
+    bool marked; /* marks are put on the way: who sends it later finds its places */
 };
 
 struct plan {
@@ -36,8 +37,8 @@ struct plan {
 struct reading {
     struct plan *plan;
     const struct item *item;
-    struct rv_digest *digest; /* NULL: only the checksum */
-    bool first, image;        /* image: it is an IM4P */
+    struct rv_digest *digest; /* borrowed; NULL: only the checksum */
+    bool first;
 };
 
 static void report(struct plan *plan, bool at_once)
@@ -57,8 +58,11 @@ static void report(struct plan *plan, bool at_once)
 static void add_first(struct reading *r, struct rv_span part)
 {
     size_t at = 0;
-    r->image = rv_im4p_find_type(part, &at);
-    if (!r->image || r->item->retag == NULL) {
+    if (!rv_im4p_find_type(part, &at)) {
+        r->digest = NULL; /* nothing would be held against it */
+        return;
+    }
+    if (r->item->retag == NULL) {
         rv_digest_add(r->digest, part);
         return;
     }
@@ -94,8 +98,10 @@ static bool damaged(const struct item *item, struct rv_error *err)
 static bool compare(const struct reading *r, struct rv_span want, struct rv_error *err)
 {
     uint8_t got[RV_DIGEST_MAX];
+    if (r->digest == NULL)
+        return true;
     rv_digest_end(r->digest, got);
-    if (!r->image || rv_span_equal(rv_span(got, want.len), want))
+    if (rv_span_equal(rv_span(got, want.len), want))
         return true;
     char is[17], should[17];
     rv_text_hex(rv_span(got, 8), is, sizeof is);
@@ -114,10 +120,9 @@ static bool check_item(struct plan *plan, const struct item *item, struct rv_err
     if (comparable && (digest = rv_digest_new(kind, err)) == NULL)
         return false;
     struct reading r = { .plan = plan, .item = item, .digest = digest, .first = true };
-    if (!rv_archive_stream(plan->ipsw->archive, item->path, take_part, &r, err) ||
-        (digest != NULL && !compare(&r, want, err)))
-        return damaged(item, err);
-    return true;
+    bool whole = item->marked ? rv_ipsw_image_stream(plan->ipsw, item->path, take_part, &r, err)
+                              : rv_archive_stream(plan->ipsw->archive, item->path, take_part, &r, err);
+    return (whole && compare(&r, want, err)) || damaged(item, err);
 }
 
 static bool same(const struct item *a, const struct item *b)
@@ -143,6 +148,7 @@ static bool add_item(struct plan *plan, const char *component, struct rv_error *
     if (!rv_archive_place(plan->ipsw->archive, item.path, &place, err))
         return damaged(&item, err);
     item.size = place.plain;
+    item.marked = rv_ipsw_image_wants(&place);
     rv_archive_place_clear(&place);
     plan->total += item.size;
     plan->items[plan->count++] = item;

@@ -17,7 +17,13 @@ enum {
     QUIET_MS = 60000, /* watchdog: no progress for this long is a dead run */
     OOB_PIECE = 256 * 1024,
     SHA1_SIZE = 20,
-    PIPE_DEPTH = 8, /* pieces that wait between the reading and the sending thread */
+    /* Pieces that wait between the reading and the sending thread, 8 MB: each outlives a while without a processor.
+     * A reader that had to wait goes on when half of them are gone, a sender when there are some to send, so that
+     * the two do not wake each other at each piece. */
+    PIPE_DEPTH = 64,
+    PIPE_RESUME = PIPE_DEPTH / 2,
+    PIPE_BATCH = 8,
+    SOCKET_ROOM = 1024 * 1024,
 };
 
 struct asr {
@@ -156,7 +162,7 @@ struct pipe_line {
     pthread_cond_t changed;
     struct piece *ring; /* PIPE_DEPTH */
     unsigned head, count;
-    bool stop, failed, done;
+    bool stop, failed, done, reader_waits, sender_waits;
     struct rv_error err; /* the reader's */
 };
 
@@ -181,7 +187,8 @@ static bool fill_piece(struct asr *a, struct piece *piece, uint64_t offset, stru
 static struct piece *wait_for_room(struct pipe_line *p)
 {
     pthread_mutex_lock(&p->lock);
-    while (p->count == PIPE_DEPTH && !p->stop)
+    p->reader_waits = p->count == PIPE_DEPTH;
+    while (p->reader_waits && !p->stop)
         pthread_cond_wait(&p->changed, &p->lock);
     struct piece *piece = p->stop ? NULL : &p->ring[(p->head + p->count) % PIPE_DEPTH];
     pthread_mutex_unlock(&p->lock);
@@ -203,7 +210,10 @@ static void *read_ahead(void *context)
             offset += piece->image;
             p->count++;
         }
-        pthread_cond_broadcast(&p->changed);
+        if (p->sender_waits && p->count >= PIPE_BATCH) {
+            p->sender_waits = false;
+            pthread_cond_broadcast(&p->changed);
+        }
         pthread_mutex_unlock(&p->lock);
     }
     pthread_mutex_lock(&p->lock);
@@ -217,7 +227,8 @@ static void *read_ahead(void *context)
 static struct piece *wait_for_piece(struct pipe_line *p)
 {
     pthread_mutex_lock(&p->lock);
-    while (p->count == 0 && !p->done)
+    p->sender_waits = p->count == 0;
+    while (p->sender_waits && !p->done)
         pthread_cond_wait(&p->changed, &p->lock);
     struct piece *piece = p->count > 0 ? &p->ring[p->head] : NULL;
     pthread_mutex_unlock(&p->lock);
@@ -238,7 +249,10 @@ static bool send_pieces(struct pipe_line *p, uint64_t *sent, struct rv_error *er
         pthread_mutex_lock(&p->lock);
         p->head = (p->head + 1) % PIPE_DEPTH;
         p->count--;
-        pthread_cond_broadcast(&p->changed);
+        if (p->reader_waits && p->count <= PIPE_RESUME) {
+            p->reader_waits = false;
+            pthread_cond_broadcast(&p->changed);
+        }
         pthread_mutex_unlock(&p->lock);
     }
     return true;
@@ -253,6 +267,7 @@ static bool send_image(struct asr *a, struct rv_error *err)
     pthread_mutex_init(&p.lock, NULL);
     pthread_cond_init(&p.changed, NULL);
     pthread_t reader;
+    rv_stream_widen(a->stream, SOCKET_ROOM);
     bool fine = pthread_create(&reader, NULL, read_ahead, &p) == 0;
     uint64_t sent = 0;
     if (!fine) {

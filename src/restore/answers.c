@@ -366,9 +366,7 @@ void rv_image_join(struct rv_install *in)
         pthread_join(job->thread, NULL);
     job->started = false;
     rv_ipsw_image_free(job->image);
-    rv_ipsw_free(job->ipsw);
     job->image = NULL;
-    job->ipsw = NULL;
 }
 
 static bool answer_system_image(struct rv_install *in, struct rv_request *request, plist_t *reply, struct rv_error *err)
@@ -383,9 +381,7 @@ static bool answer_system_image(struct rv_install *in, struct rv_request *reques
     job->ended = job->failed = false;
     job->sent = job->total = 0;
     memset(&job->err, 0, sizeof job->err);
-    job->ipsw = rv_ipsw_open(&in->calm, in->r->options->ipsw_path, err);
-    job->image =
-        job->ipsw == NULL ? NULL : rv_ipsw_image_open(job->ipsw, in->r->identity, request->row->component, err);
+    job->image = rv_ipsw_image_open(&in->calm, in->r->ipsw, in->r->identity, request->row->component, err);
     if (job->image == NULL)
         return rv_while(err, "opening the system image");
     if (pthread_create(&job->thread, NULL, serve_image, job) != 0)

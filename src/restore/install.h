@@ -45,8 +45,7 @@ bool rv_request_send(struct rv_install *in, struct rv_request *request, plist_t 
 /* The system image's way to the device, on a thread of its own. */
 struct rv_image_job {
     struct rv_install *in;
-    struct rv_ipsw *ipsw; /* its own handle: the archive is read by one thread at a time */
-    struct rv_ipsw_image *image;
+    struct rv_ipsw_image *image; /* reads the archive that was checked, beside the answers: places, no file offset */
     uint16_t port;
     pthread_t thread;
     bool started;

@@ -52,6 +52,12 @@ void rv_stream_shutdown(struct rv_stream *stream)
     shutdown(stream->fd, SHUT_RDWR);
 }
 
+void rv_stream_widen(struct rv_stream *stream, int bytes)
+{
+    /* The kernel gives what its limits allow; less is only slower. */
+    (void)setsockopt(stream->fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
 bool rv_stream_wait(struct rv_stream *stream, short events, const struct rv_deadline *deadline, struct rv_error *err)
 {
     struct pollfd fds[2] = {

@@ -19,6 +19,8 @@ bool rv_stream_receive(struct rv_stream *stream, void *to, size_t len, uint32_t 
 /** What is there, at least one byte; *got 0 at the orderly end. */
 bool rv_stream_receive_some(struct rv_stream *stream, void *to, size_t room, size_t *got, uint32_t timeout_ms,
                             struct rv_error *err);
+/** Asks for room in the socket, so that a long stream goes on while one end has no processor. */
+void rv_stream_widen(struct rv_stream *stream, int bytes);
 /** Makes calls blocked in other threads return GONE. */
 void rv_stream_shutdown(struct rv_stream *stream);
 

@@ -216,13 +216,15 @@ static void check_read(struct rv_ipsw_image *image, uint64_t at, size_t len)
 static void the_system_image_is_read_at_any_place_in_any_order(void **state)
 {
     (void)state;
-    for (unsigned form = 0; form < 3; form++) {
+    for (unsigned form = 0; form < 4; form++) {
         struct rv_error err = { 0 };
         if (form > 0)
-            fixture_zip(&f, form == 2);
+            fixture_zip(&f, form >= 2);
         RV_AUTO(rv_ipsw) ipsw = open_fine(form == 0 ? f.content : f.zip);
         plist_t identity = fixture_identity(ipsw, RV_BEHAVIOR_UPDATE);
-        RV_AUTO(rv_ipsw_image) image = rv_ipsw_image_open(ipsw, identity, "OS", &err);
+        if (form == 3) /* the check leaves its marks to whoever opens the image */
+            assert_fine(rv_ipsw_verify(ipsw, identity, &err));
+        RV_AUTO(rv_ipsw_image) image = rv_ipsw_image_open(&f.ctx, ipsw, identity, "OS", &err);
         assert_fine(image != NULL);
         assert_int_equal(rv_ipsw_image_size(image), FIXTURE_IMAGE);
         check_read(image, FIXTURE_IMAGE - 512, 512); /* ASR begins with the trailer */
@@ -251,7 +253,7 @@ static void a_damaged_packed_image_ends_in_a_clean_error(void **state)
     assert_fine(rv_file_write_atomic(f.zip, rv_blob_span(zip), 0600, &err));
     RV_AUTO(rv_ipsw) ipsw = open_fine(f.zip);
     plist_t identity = fixture_identity(ipsw, RV_BEHAVIOR_UPDATE);
-    RV_AUTO(rv_ipsw_image) image = rv_ipsw_image_open(ipsw, identity, "OS", &err);
+    RV_AUTO(rv_ipsw_image) image = rv_ipsw_image_open(&f.ctx, ipsw, identity, "OS", &err);
     assert_fine(image != NULL);
     uint8_t *all = malloc(FIXTURE_IMAGE);
     bool whole = rv_ipsw_image_read(image, 0, all, FIXTURE_IMAGE, &err);
