@@ -47,6 +47,8 @@ static int run_verb(struct rv_face *face, const struct rv_args *args, struct rv_
     } else {
         for (size_t i = err.depth; i-- > 0;)
             rv_log(ctx->log, RV_LOG_ERROR, "cli", "%s: %s", rv_code_name(err.code), err.text[i]);
+        if (err.apple != 0)
+            rv_log(ctx->log, RV_LOG_ERROR, "cli", "iTunes number %d", (int)err.apple);
         code = fail(face, &err, result);
     }
     json_decref(result);

@@ -16,8 +16,11 @@ static void print_text(struct rv_face *face, const json_t *error)
     json_array_foreach (json_object_get(error, "causes"), i, one)
         fprintf(stderr, "  %*s%s%s\n", (int)(2 * i), "", i > 0 ? "because: " : "", json_string_value(one));
     const json_t *itunes = json_object_get(error, "itunes_code");
+    const char *name = json_string_value(json_object_get(json_object_get(error, "itunes"), "name"));
     if (json_is_integer(itunes))
-        fprintf(stderr, "  (iTunes and Finder call this error %lld)\n", (long long)json_integer_value(itunes));
+        fprintf(stderr, "  (iTunes and Finder call this error %lld%s%s; `revive explain %lld` says more)\n",
+                (long long)json_integer_value(itunes), name != NULL ? ": " : "", name != NULL ? name : "",
+                (long long)json_integer_value(itunes));
     fprintf(stderr, "%sWhat to do next:%s\n", bold, off);
     json_array_foreach (json_object_get(error, "actions"), i, one)
         fprintf(stderr, "  %zu. %s\n", i + 1, json_string_value(one));

@@ -65,11 +65,19 @@ static const struct {
     const char *verb;
     rv_print_fn *print;
 } printers[] = {
-    /* clang-format off: one a line merges */
-    { "", rv_print_status },      { "guide", rv_print_guide },         { "info", rv_print_info },
-    { "list", rv_print_list },    { "recovery enter", rv_print_mode }, { "recovery exit", rv_print_mode },
-    { "restart", rv_print_mode }, { "restore", rv_print_restore },     { "resume", rv_print_restore },
-    { "status", rv_print_jobs },  { "update", rv_print_restore },
+    /* clang-format off */
+    { "", rv_print_status },
+    { "explain", rv_print_explain },
+    { "guide", rv_print_guide },
+    { "info", rv_print_info },
+    { "list", rv_print_list },
+    { "recovery enter", rv_print_mode },
+    { "recovery exit", rv_print_mode },
+    { "restart", rv_print_mode },
+    { "restore", rv_print_restore },
+    { "resume", rv_print_restore },
+    { "status", rv_print_jobs },
+    { "update", rv_print_restore },
     /* clang-format on */
 };
 

@@ -237,7 +237,8 @@ static bool take_one(struct parse *p, struct rv_error *err)
         p->options_over = true;
         return true;
     }
-    if (raw || p->options_over || word[0] != '-' || word[1] == '\0')
+    bool number = word[0] == '-' && word[1] >= '0' && word[1] <= '9'; /* no option begins with a digit */
+    if (raw || p->options_over || word[0] != '-' || word[1] == '\0' || number)
         return take_word(p, word, err);
     return word[1] == '-' ? take_long(p, word, err) : take_letters(p, word, err);
 }

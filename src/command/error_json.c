@@ -3,6 +3,7 @@
 #include "command/command.h"
 
 #include "base/text.h"
+#include "command/error_words.h"
 #include "data/advice.h"
 
 #include <string.h>
@@ -63,8 +64,9 @@ json_t *rv_error_json(const struct rv_error *err, const char *log_path)
     for (size_t i = 0; advice->actions[i] != NULL; i++)
         json_array_append_new(actions, json_string(advice->actions[i]));
     json_t *code = err->apple != 0 ? json_integer(err->apple) : json_null();
+    json_t *itunes = err->apple != 0 ? rv_fact_json(rv_fact_find(NULL, err->apple)) : json_null();
     json_t *log = log_path != NULL ? json_string(log_path) : json_null();
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:b, s:s, s:o, s:o}", "code", rv_code_name(err->code), "title",
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:b, s:s, s:o, s:o, s:o}", "code", rv_code_name(err->code), "title",
                      advice->title, "cause", cause, "causes", causes, "actions", actions, "data_at_risk",
-                     advice->data_at_risk, "advice", advice->id, "itunes_code", code, "log", log);
+                     advice->data_at_risk, "advice", advice->id, "itunes_code", code, "itunes", itunes, "log", log);
 }

@@ -8,6 +8,7 @@
 /* clang-format off */
 const struct rv_command *const rv_commands[] = {
     &rv_verb_status, /* "" */
+    &rv_verb_explain,
     &rv_verb_firmware_components,
     &rv_verb_firmware_extract,
     &rv_verb_firmware_info,

@@ -4,6 +4,7 @@
 
 #include "command/command.h"
 
+extern const struct rv_command rv_verb_explain;
 extern const struct rv_command rv_verb_firmware_components;
 extern const struct rv_command rv_verb_firmware_extract;
 extern const struct rv_command rv_verb_firmware_info;

@@ -2,6 +2,7 @@
 /* What the files of this room share: one running job, its steps, its journal. */
 #pragma once
 
+#include "data/restore_words.h"
 #include "restore/restore.h"
 
 #include <pthread.h>
@@ -105,12 +106,6 @@ void rv_journal_free(struct rv_journal *journal);
 RV_DEFINE_AUTO(rv_journal)
 
 /* words.c: numbers of a device in Restore mode in words */
-struct rv_operation_row {
-    uint16_t operation, quiet_s;
-    const char *id, *words;
-};
-const struct rv_operation_row *rv_operation_row(uint64_t operation); /* NULL: unknown */
-const char *rv_checkpoint_name(uint64_t id);                         /* NULL: unknown */
 /** Fails with words, advice and number for a final status; `log` (may be NULL) is the device's own text. */
 bool rv_status_fail(int64_t status, const char *log, const char *checkpoint, struct rv_error *err);
 /** The deepest "[n]D(…)" of a restored log, or "". */

@@ -16,34 +16,6 @@ static const struct status_row status_rows[] = {
 #include "restore_status_table.inc"
 };
 
-static const struct rv_operation_row operation_rows[] = {
-#include "restore_operations_table.inc"
-};
-
-static const struct checkpoint_row {
-    uint16_t id;
-    const char *name;
-} checkpoint_rows[] = {
-#include "restore_checkpoints_table.inc"
-};
-
-const struct rv_operation_row *rv_operation_row(uint64_t operation)
-{
-    for (size_t i = 0; i < RV_COUNT(operation_rows); i++)
-        if (operation_rows[i].operation == operation)
-            return &operation_rows[i];
-    return NULL;
-}
-
-const char *rv_checkpoint_name(uint64_t id)
-{
-    /* The upper 32 bits carry flags, and so may bits above the step number. */
-    for (size_t i = 0; i < RV_COUNT(checkpoint_rows); i++)
-        if (checkpoint_rows[i].id == (id & 0xFFFF))
-            return checkpoint_rows[i].name;
-    return NULL;
-}
-
 void rv_status_cause(const char *log, char *out, size_t out_size)
 {
     out[0] = '\0';
