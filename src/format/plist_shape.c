@@ -138,7 +138,9 @@ struct walk {
 struct object {
     unsigned type;
     uint64_t refs;  /* how many references follow */
-    size_t refs_at; /* where */
+    uint64_t keys;  /* so many of them name the others */
+    size_t refs_at; /* where; of a text: its content */
+    uint64_t size;  /* bytes of a scalar's content */
 };
 
 static bool number_at(struct rv_span in, uint64_t at, unsigned size, uint64_t *out)
@@ -208,8 +210,25 @@ static bool read_object(const struct walk *w, uint64_t index, struct object *out
     if (at > w->table || content_size(marker, len) > w->table - at || refs > (w->table - at) / w->ref_size)
         return rv_fail(err, RV_E_FORMAT, "binary property list: value %llu is longer than the file",
                        (unsigned long long)index);
-    *out = (struct object){ .type = kind, .refs = refs, .refs_at = (size_t)at };
+    *out = (struct object){ .type = kind,
+                            .refs = refs,
+                            .keys = kind == 0xD ? len : 0,
+                            .refs_at = (size_t)at,
+                            .size = content_size(marker, len) };
     return true;
+}
+
+/* libplist ends the program when a key is no text, or holds a zero. */
+static bool check_key(const struct walk *w, const struct object *key, struct rv_error *err)
+{
+    enum { TEXT = 0x5, WIDE_TEXT = 0x6 };
+    unsigned step = key->type == WIDE_TEXT ? 2 : 1;
+    bool good = key->type == TEXT || key->type == WIDE_TEXT;
+    for (uint64_t i = 0; good && i < key->size; i += step) {
+        const uint8_t *unit = w->in.ptr + key->refs_at + i;
+        good = (unit[0] | unit[step - 1]) != 0;
+    }
+    return good || rv_fail(err, RV_E_FORMAT, "binary property list: the key at offset %zu is no name", key->refs_at);
 }
 
 /* Depth first with a stack of our own; a loop of references runs into the depth, a fan into the count. */
@@ -229,6 +248,8 @@ bool rv_plist_shape_binary(struct rv_span in, struct rv_error *err)
         }
         uint64_t index = 0;
         number_at(in, top->refs_at, w.ref_size, &index);
+        bool is_key = top->keys > 0;
+        top->keys -= is_key;
         top->refs--;
         top->refs_at += w.ref_size;
         if (index >= w.count)
@@ -239,7 +260,7 @@ bool rv_plist_shape_binary(struct rv_span in, struct rv_error *err)
                            RV_PLIST_VALUES_MAX);
         if (depth == RV_PLIST_DEPTH_MAX)
             return rv_fail(err, RV_E_FORMAT, "binary property list: deeper than %d levels", RV_PLIST_DEPTH_MAX);
-        if (!read_object(&w, index, &stack[depth], err))
+        if (!read_object(&w, index, &stack[depth], err) || (is_key && !check_key(&w, &stack[depth], err)))
             return false;
         depth++;
     }

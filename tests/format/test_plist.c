@@ -210,6 +210,31 @@ static void binary_with_lies_is_refused(void **state)
     assert_null(rv_plist_parse(rv_span("bplist00", 8), &err));
 }
 
+/* Found by fuzzing: libplist ends the whole program on such a key as soon as somebody walks over it. */
+static void binary_whose_keys_are_no_names_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key;
+        size_t len;
+    } wrong[] = { { "\x52"
+                    "a\0",
+                    3 },
+                  { "\x62\0a\0\0", 5 },
+                  { "\x10\x01", 2 },
+                  { "\x42zz", 3 } };
+    for (size_t i = 0; i <= RV_COUNT(wrong); i++) {
+        struct rv_error err = { 0 };
+        struct binary b;
+        begin(&b);
+        object(&b, "\xd1\x01\x02", 3);
+        object(&b, i < RV_COUNT(wrong) ? wrong[i].key : "\x52ok", i < RV_COUNT(wrong) ? wrong[i].len : 3);
+        object(&b, "\x09", 1);
+        RV_AUTO_PLIST p = rv_plist_parse(finish(&b, 0), &err);
+        assert_int_equal(p != NULL, i == RV_COUNT(wrong));
+    }
+}
+
 static void what_is_written_comes_back(void **state)
 {
     (void)state;
@@ -239,6 +264,7 @@ int main(void)
         cmocka_unit_test(xml_that_is_not_balanced_or_declares_entities_is_refused),
         cmocka_unit_test(binary_that_unfolds_without_end_is_refused),
         cmocka_unit_test(binary_with_lies_is_refused),
+        cmocka_unit_test(binary_whose_keys_are_no_names_is_refused),
         cmocka_unit_test(what_is_written_comes_back),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
