@@ -606,7 +606,7 @@ static bool run_on(struct restored *r, int fd, struct rv_error *err)
     if (a == NULL)
         return rv_fail_nomem(err);
     char text[16] = "";
-    *a = (struct asr){ .r = r, .wire = { .fd = fd }, .checksums = true };
+    *a = (struct asr){ .r = r, .wire = { .fd = fd, .device = r->device }, .checksums = true };
     if (sim_setting(r->device, "asr.checksums", text, sizeof text) && strcmp(text, "no") == 0)
         a->checksums = false;
     if (sim_setting(r->device, "fault.asr.second_initiate", text, sizeof text) && strcmp(text, "yes") == 0)

@@ -273,6 +273,44 @@ static void do_await(struct talk *talk)
     agree(talk);
 }
 
+/* "cut pull N", "cut hold N", "cut off"; see sim/cut.h. */
+static void do_cut(struct talk *talk)
+{
+    char word[8];
+    uint64_t in = 1;
+    size_t len = strcspn(talk->rest, " ");
+    snprintf(word, sizeof word, "%.*s", (int)len, talk->rest);
+    enum sim_cut_kind kind = strcmp(word, "pull") == 0   ? SIM_CUT_PULL
+                             : strcmp(word, "hold") == 0 ? SIM_CUT_HOLD
+                                                         : SIM_CUT_NONE;
+    bool off = strcmp(word, "off") == 0;
+    if ((kind == SIM_CUT_NONE && !off) ||
+        (!off && (talk->rest[len] != ' ' || !rv_text_number(talk->rest + len + 1, 10, &in) || in == 0))) {
+        refuse(talk, "cut pull N | cut hold N | cut off");
+        return;
+    }
+    if (sim_cut_order(talk->device, kind, in))
+        agree(talk);
+    else
+        refuse(talk, "no thread for it");
+}
+
+static void do_struck(struct talk *talk)
+{
+    uint64_t seconds = 30;
+    if (talk->rest[0] != 0 && !rv_text_number(talk->rest, 10, &seconds))
+        refuse(talk, "struck [SECONDS]");
+    else if (sim_cut_wait(talk->device, seconds * 1000))
+        agree(talk);
+    else
+        refuse(talk, "it did not come");
+}
+
+static void do_events(struct talk *talk)
+{
+    snprintf(talk->answer, sizeof talk->answer, "{\"ok\":true,\"events\":%" PRIu64 "}", sim_cut_events(talk->device));
+}
+
 static void do_quit(struct talk *talk)
 {
     agree(talk);
@@ -288,7 +326,9 @@ static const struct {
 } commands[] = {
     { "await", do_await, "await MODE [SECONDS]" },
     { "battery", do_battery, "battery N" },
+    { "cut", do_cut, "cut pull|hold N, cut off" },
     { "damage", do_damage, "damage system|data|kernelcache|iboot|llb|update" },
+    { "events", do_events, "events" },
     { "get", do_get, "get NAME" },
     { "hash", do_hash, "hash system|data" },
     { "help", do_help, "help" },
@@ -301,6 +341,7 @@ static const struct {
     { "set", do_set, "set NAME VALUE" },
     { "settings", do_settings, "settings" },
     { "state", do_state, "state" },
+    { "struck", do_struck, "struck [SECONDS]" },
     { "trust", do_trust, "trust yes|no|ask" },
     { "unlock", do_unlock, "unlock" },
     { "unplug", do_unplug, "unplug" },

@@ -146,6 +146,7 @@ static struct sim_device *device_new(const char *state_dir)
     pthread_cond_init(&device->changed, &monotonic);
     pthread_cond_init(&device->readable, &monotonic);
     pthread_condattr_destroy(&monotonic);
+    sim_cut_init(&device->cut);
     device->record_fd = -1;
     device->dir = rv_text_copy(state_dir);
     device->upload = (struct rv_buf)RV_BUF(UPLOAD_CAP);
@@ -181,6 +182,7 @@ void sim_device_close(struct sim_device *device)
 {
     if (device == NULL)
         return;
+    sim_cut_end(&device->cut);
     sim_life_end(device); /* no event after this */
     sim_services_free(device->services);
     if (device->record_fd >= 0)

@@ -282,7 +282,7 @@ static bool serve_one(struct session *s)
 
 void sim_lockdown_serve(struct sim_device *device, int fd)
 {
-    struct session session = { .device = device, .wire = { .fd = fd } };
+    struct session session = { .device = device, .wire = { .fd = fd, .device = device } };
     while (serve_one(&session))
         continue;
     sim_tls_close(&session.wire);

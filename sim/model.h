@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "sim/cut.h"
 #include "sim/device.h"
 
 #include <plist/plist.h>
@@ -74,6 +75,7 @@ struct sim_device {
 
     pthread_mutex_t record_lock;
     int record_fd;
+    struct sim_cut cut;
     pthread_mutex_t link_lock; /* guards link; never taken while lock is held */
     struct sim_mux_link *link;
 

@@ -30,12 +30,13 @@ void sim_record(struct sim_device *device, const char *what, const char *fmt, ..
 {
     char text[600], quoted[1400], line[1600];
     va_list args;
+    sim_cut_event(device);
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     sim_json_text(text, quoted, sizeof quoted);
-    int len = snprintf(line, sizeof line, "{\"ms\":%llu,\"what\":\"%s\",\"text\":\"%s\"}\n",
-                       (unsigned long long)sim_now_ms(), what, quoted);
+    int len = snprintf(line, sizeof line, "{\"ms\":%llu,\"event\":%llu,\"what\":\"%s\",\"text\":\"%s\"}\n",
+                       (unsigned long long)sim_now_ms(), (unsigned long long)sim_cut_events(device), what, quoted);
     if (len < 0 || (size_t)len >= sizeof line)
         return;
     pthread_mutex_lock(&device->record_lock);

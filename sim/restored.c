@@ -265,7 +265,7 @@ void sim_restored_serve(struct sim_device *device, int fd)
     if (boot != NULL) {
         struct restored *r = rv_alloc(sizeof *r);
         if (r != NULL) {
-            *r = (struct restored){ .device = device, .wire = { .fd = fd }, .boot = boot };
+            *r = (struct restored){ .device = device, .wire = { .fd = fd, .device = device }, .boot = boot };
             r->log = (struct rv_buf)RV_BUF(1024 * 1024);
             r->generation = restored_generation_for(boot->version);
             sim_device_identity(device, &r->identity);

@@ -105,7 +105,9 @@ static void leave(struct control *control)
 
 void sim_proxy_serve(struct sim_device *device, int fd)
 {
-    struct control control = { .device = device, .wire = { .fd = fd }, .listener = sim_port_listen(device, 0) };
+    struct control control = { .device = device,
+                               .wire = { .fd = fd, .device = device },
+                               .listener = sim_port_listen(device, 0) };
     pthread_mutex_init(&control.busy, NULL);
     if (control.listener != NULL)
         control.version = greet(device, &control.wire, sim_port_number(control.listener));

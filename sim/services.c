@@ -183,7 +183,7 @@ struct job {
 
 static void serve_offer(struct sim_services *s, const struct job *job)
 {
-    struct sim_wire wire = { .fd = job->fd };
+    struct sim_wire wire = { .fd = job->fd, .device = s->device };
     if (!job->offer.tls || sim_tls_accept(s->device, &wire, job->offer.host_id))
         job->offer.serve(s->device, &wire);
     sim_tls_close(&wire);

@@ -80,6 +80,8 @@ static int control_locked(struct sim_device *device, const uint8_t setup[8], uin
 
 int sim_usb_control(struct sim_device *device, const uint8_t setup[8], uint8_t *data, size_t len)
 {
+    if ((setup[0] & 0x60) != 0)
+        sim_cut_event(device); /* not what a host asks again and again while it looks who is there */
     sim_lock(device);
     int rc = control_locked(device, setup, data, len);
     sim_unlock(device);
@@ -101,6 +103,7 @@ static int mux_out(struct sim_device *device, const uint8_t *data, size_t len)
 
 int sim_usb_bulk_out(struct sim_device *device, uint8_t endpoint, const uint8_t *data, size_t len)
 {
+    sim_cut_event(device);
     sim_lock(device);
     bool system = device->mode == SIM_NORMAL || device->mode == SIM_RESTORE;
     bool shown = device->shown;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/wire.h"
 
+#include "sim/cut.h"
+
 #include <errno.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -37,6 +39,7 @@ size_t sim_wire_read_some(struct sim_wire *wire, void *to, size_t room, int time
 {
     if (room == 0)
         return 0;
+    sim_cut_event(wire->device);
     if (wire->tls != NULL) {
         if (SSL_pending(wire->tls) == 0 && !await_fd(wire->fd, POLLIN, timeout_ms))
             return 0;
@@ -71,6 +74,7 @@ bool sim_wire_read(struct sim_wire *wire, void *to, size_t len, int timeout_ms)
 
 bool sim_wire_write(struct sim_wire *wire, struct rv_span bytes)
 {
+    sim_cut_event(wire->device);
     while (bytes.len > 0) {
         size_t n = 0;
         if (wire->tls != NULL) {

@@ -9,9 +9,11 @@
 enum { SIM_WIRE_PLIST_MAX = 64 * 1024 * 1024 };
 
 struct ssl_st;
+struct sim_device;
 struct sim_wire {
     int fd;
-    struct ssl_st *tls; /* NULL: plain */
+    struct ssl_st *tls;        /* NULL: plain */
+    struct sim_device *device; /* whose events the transfers are; NULL: nobody counts */
 };
 
 /** Exactly len bytes; false at end of stream, on an error, or when nothing came for timeout_ms (negative: for ever). */

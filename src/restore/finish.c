@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* After status 0 the device restarts by itself: wait for the running system and ask it which one it is. */
 #include "restore/internal.h"
+#include "restore/patience.h"
 
 #include "proto/lockdown.h"
 
@@ -8,8 +9,6 @@
 #include <string.h>
 
 enum {
-    FIRST_START_MS = 1800000, /* "Attempting data recovery" was seen to take 15 minutes: twice that */
-    LOCKDOWN_MS = 120000,     /* usbmux sees the device 5 to 20 s before lockdown answers fully */
     LOCKDOWN_PAUSE_MS = 1000,
 };
 
@@ -35,7 +34,7 @@ static bool read_version(struct rv_restore *r, struct rv_error *err)
 
 static bool confirm_version(struct rv_restore *r, struct rv_error *err)
 {
-    struct rv_deadline deadline = rv_deadline_in(&r->ctx->clock, LOCKDOWN_MS);
+    struct rv_deadline deadline = rv_deadline_in(&r->ctx->clock, RV_WAIT_LOCKDOWN_MS);
     while (!read_version(r, err)) {
         if (err->code == RV_E_CANCELLED || rv_deadline_left_ms(&deadline) == 0 ||
             !rv_clock_pause(&r->ctx->clock, LOCKDOWN_PAUSE_MS, "the system is still starting", &r->ctx->cancel, err))
@@ -53,7 +52,9 @@ bool rv_step_finish(struct rv_restore *r, struct rv_error *err)
 {
     struct rv_device now;
     unsigned modes = RV_MODE_BIT(RV_MODE_NORMAL) | RV_MODE_BIT(RV_MODE_RECOVERY) | RV_MODE_BIT(RV_MODE_DFU);
-    if (!rv_fleet_await(r->fleet, r->device.identity.ecid, modes, NULL, FIRST_START_MS, &now, err)) {
+    if (!rv_fleet_await(r->fleet, r->device.identity.ecid, modes, NULL, RV_WAIT_START_MS, &now, err)) {
+        if (err->code == RV_E_TIMEOUT)
+            err->apple = rv_number_of_mode(rv_restore_where(r, NULL, 1));
         rv_while(err, "waiting for the first start after the installation");
         return rv_advise(err, RV_ADVICE_NOT_BACK);
     }
@@ -61,6 +62,7 @@ bool rv_step_finish(struct rv_restore *r, struct rv_error *err)
     if (now.mode != RV_MODE_NORMAL) {
         rv_fail(err, RV_E_REFUSED, "the installation ended well, but the device came back in %s",
                 rv_mode_words(now.mode));
+        err->apple = rv_number_of_mode(now.mode);
         return rv_advise(err, RV_ADVICE_NOT_BACK);
     }
     return confirm_version(r, err);

@@ -105,6 +105,23 @@ bool rv_journal_begun(const struct rv_journal *journal);      /* this run has wr
 void rv_journal_free(struct rv_journal *journal);
 RV_DEFINE_AUTO(rv_journal)
 
+/* where.c: the numbers that iTunes makes of modes and of USB's own results */
+enum {
+    RV_MODES_ALL = RV_MODE_BIT(RV_MODE_NORMAL) | RV_MODE_BIT(RV_MODE_RECOVERY) | RV_MODE_BIT(RV_MODE_DFU) |
+                   RV_MODE_BIT(RV_MODE_RESTORE) | RV_MODE_BIT(RV_MODE_PORT_DFU) | RV_MODE_BIT(RV_MODE_KIS),
+};
+int32_t rv_number_of_mode(enum rv_mode found); /* instead of the expected one; NONE: it did not come back */
+int32_t rv_number_of_usb(enum rv_code code);   /* 0: none */
+/** Where the device is (NULL: at once), or shows itself anew within a time after it was `previous`. */
+enum rv_mode rv_restore_where(struct rv_restore *r, const struct rv_device *previous, uint32_t within_ms);
+/**
+ * Waits until the device has left where r->device was and shows one of `wanted`; r->device is what was seen. One of
+ * `wrong` ends the wait at once (REFUSED). Errors of either kind carry the number.
+ */
+bool rv_restore_await(struct rv_restore *r, unsigned wanted, unsigned wrong, uint32_t timeout_ms, struct rv_error *err);
+/** The connection to restored broke: looks where the device turns up, and puts words and number to the error. */
+void rv_restore_lost(struct rv_restore *r, struct rv_error *err);
+
 /* words.c: numbers of a device in Restore mode in words */
 /** Fails with words, advice and number for a final status; `log` (may be NULL) is the device's own text. */
 bool rv_status_fail(int64_t status, const char *log, const char *checkpoint, struct rv_error *err);

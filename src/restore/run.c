@@ -4,6 +4,7 @@
  * nothing of the others.
  */
 #include "restore/internal.h"
+#include "restore/patience.h"
 
 #include "base/text.h"
 
@@ -12,8 +13,7 @@
 
 enum {
     RETRIES = 2,
-    FIND_MS = 10000,      /* a device named by resume may be coming back right now */
-    FIND_AGAIN_MS = 5000, /* before a step is tried again */
+    STARTING_PAUSE_MS = 1000,
 };
 
 void rv_restore_target(const struct rv_restore *r, struct rv_target *out)
@@ -72,7 +72,7 @@ static bool still_there(struct rv_restore *r)
 {
     struct rv_error gone = { 0 };
     struct rv_device now;
-    return rv_fleet_await(r->fleet, r->device.identity.ecid, RV_MODE_BIT(r->step->needs), NULL, FIND_AGAIN_MS, &now,
+    return rv_fleet_await(r->fleet, r->device.identity.ecid, RV_MODE_BIT(r->step->needs), NULL, RV_WAIT_AGAIN_MS, &now,
                           &gone) &&
            now.usb.address == r->device.usb.address && now.usb.bus == r->device.usb.bus;
 }
@@ -116,8 +116,12 @@ static bool take_step(struct rv_restore *r, struct rv_error *err)
         return false;
     r->touched |= (step->flags & RV_STEP_TOUCHES) != 0;
     rv_log(r->ctx->log, RV_LOG_INFO, "restore", "step %s begins", step->name);
-    if (!run_step(r, err) || !check_mode(r, step->leaves, err))
+    if (!run_step(r, err) || !check_mode(r, step->leaves, err)) {
+        /* What may be done again is what was sent over USB. */
+        if (err->apple == 0 && (step->flags & RV_STEP_RETRY))
+            err->apple = rv_number_of_usb(err->code);
         return rv_while(err, "in the step '%s' (%s)", step->name, step->words);
+    }
     rv_restore_progress(r, 1, 1, "steps", NULL);
     write_down(r, step->name);
     return true;
@@ -182,18 +186,41 @@ static void mask_identifiers(struct rv_restore *r)
         rv_log_mask(r->ctx->log, r->device.identity.udid);
 }
 
+/*
+ * A system that is just starting is on the bus before it tells who it is, one in a boot loop never comes so far, and
+ * one whose installation broke off may be restarting right now.
+ */
+static bool pick_patiently(struct rv_restore *r, struct rv_error *err)
+{
+    struct rv_deadline deadline = rv_deadline_in(&r->ctx->clock, RV_WAIT_STARTING_MS);
+    struct rv_error none = { 0 };
+    struct rv_job *job = rv_alloc(sizeof *job);
+    bool expected = job != NULL && rv_job_find(r->ctx, 0, job, &none);
+    rv_free(job);
+    for (;;) {
+        struct rv_error seen = { 0 };
+        bool found = rv_fleet_pick(r->fleet, r->options->selector, &r->device, &seen);
+        bool again =
+            found ? r->device.identity.ecid == 0 && !r->device.denied : seen.code == RV_E_NO_DEVICE && expected;
+        if (!again || rv_deadline_left_ms(&deadline) == 0) {
+            *err = seen;
+            return found;
+        }
+        if (!rv_clock_pause(&r->ctx->clock, STARTING_PAUSE_MS, "the device is starting", &r->ctx->cancel, err))
+            return false;
+    }
+}
+
 static bool find_device(struct rv_restore *r, struct rv_error *err)
 {
-    unsigned any = RV_MODE_BIT(RV_MODE_NORMAL) | RV_MODE_BIT(RV_MODE_RECOVERY) | RV_MODE_BIT(RV_MODE_DFU) |
-                   RV_MODE_BIT(RV_MODE_RESTORE);
     if (r->options->ecid != 0) {
-        if (rv_fleet_await(r->fleet, r->options->ecid, any, NULL, FIND_MS, &r->device, err))
+        if (rv_fleet_await(r->fleet, r->options->ecid, RV_MODES_ALL, NULL, RV_WAIT_FIND_MS, &r->device, err))
             return true;
         if (err->code == RV_E_TIMEOUT)
             err->code = RV_E_NO_DEVICE;
         return rv_while(err, "looking for the device of the interrupted update");
     }
-    if (!rv_fleet_pick(r->fleet, r->options->selector, &r->device, err))
+    if (!pick_patiently(r, err))
         return false;
     if (r->device.denied) {
         rv_fail(err, RV_E_DENIED, "the device is attached, but this user may not open it over USB");
@@ -208,14 +235,11 @@ static bool find_device(struct rv_restore *r, struct rv_error *err)
 /* What a person finds in front of him after a break. */
 static void tell_state(struct rv_restore *r)
 {
-    struct rv_error unseen = { 0 };
-    struct rv_device now;
-    unsigned any = RV_MODE_BIT(RV_MODE_NORMAL) | RV_MODE_BIT(RV_MODE_RECOVERY) | RV_MODE_BIT(RV_MODE_DFU) |
-                   RV_MODE_BIT(RV_MODE_RESTORE);
     if (rv_cancel_asked(&r->ctx->cancel))
         return;
-    if (rv_fleet_await(r->fleet, r->device.identity.ecid, any, NULL, 1, &now, &unseen))
-        rv_tell_warning(r->ctx, "The device is now in %s.", rv_mode_words(now.mode));
+    enum rv_mode now = rv_restore_where(r, NULL, 1);
+    if (now != RV_MODE_NONE)
+        rv_tell_warning(r->ctx, "The device is now in %s.", rv_mode_words(now));
     else
         rv_tell_warning(r->ctx, "The device is not attached now (or is restarting).");
 }

@@ -4,6 +4,7 @@
  * ticket, iBEC, then what the kernel of the ramdisk needs, then `bootx`.
  */
 #include "restore/internal.h"
+#include "restore/patience.h"
 
 #include "proto/dfu.h"
 #include "proto/iboot.h"
@@ -11,10 +12,6 @@
 #include <string.h>
 
 enum {
-    LEAVE_MS = 60000, /* reference client: 60 s to leave and 60 s to come back; slow hubs need them */
-    RETURN_MS = 60000,
-    BOOTX_LEAVE_MS = 30000,
-    RESTORE_MODE_MS = 300000,
     RAMDISK_PAUSE_MS = 2000,
     REFUSED_BY_IBOOT_MS = 3000, /* back sooner than this: iBoot refused an image (idevicerestore 415, 725) */
 };
@@ -131,17 +128,14 @@ static bool vanished(struct rv_restore *r)
 
 static bool back_in(struct rv_restore *r, unsigned modes, struct rv_error *err)
 {
-    struct rv_device now;
     rv_restore_usb_close(r);
-    if (!rv_fleet_await(r->fleet, r->device.identity.ecid, modes, &r->device, LEAVE_MS + RETURN_MS, &now, err)) {
-        if (err->code == RV_E_TIMEOUT && vanished(r)) {
-            err->code = RV_E_GONE;
-            rv_advise(err, RV_ADVICE_REPLUG);
-        }
-        return false;
+    if (rv_restore_await(r, modes, RV_MODES_ALL & ~modes, RV_WAIT_LEAVE_MS + RV_WAIT_RETURN_MS, err))
+        return true;
+    if (err->code == RV_E_TIMEOUT && vanished(r)) {
+        err->code = RV_E_GONE;
+        rv_advise(err, RV_ADVICE_REPLUG);
     }
-    r->device = now;
-    return true;
+    return false;
 }
 
 /* A new stage may have drawn a new nonce: then the ticket is no longer good (docs/usb-modes.md 7.3). */
@@ -164,12 +158,14 @@ bool rv_step_send_ibss(struct rv_restore *r, struct rv_error *err)
     struct upload u = { r, "iBSS" };
     if (usb == NULL || !rv_dfu_upload(usb, rv_blob_span(image), tell_sent, &u, err))
         return rv_while(err, "sending iBSS (%zu bytes)", image->len);
+    r->touched = true; /* it has jumped, or comes back: neither is the program that ran before */
     if (!back_in(r, RV_MODE_BIT(RV_MODE_DFU) | RV_MODE_BIT(RV_MODE_RECOVERY), err)) {
         rv_while(err, "waiting for the device to start iBSS");
         return rv_advise(err, RV_ADVICE_REPLUG);
     }
     if (r->device.mode == RV_MODE_DFU && r->device.identity.rom[0] != '\0') {
         rv_fail(err, RV_E_REFUSED, "the device did not start iBSS: its ROM refused the image");
+        err->apple = rv_number_of_mode(RV_MODE_DFU);
         return rv_advise(err, RV_ADVICE_IMAGE_REFUSED);
     }
     return sign_again_if_needed(r, err);
@@ -201,14 +197,14 @@ static bool start_ibec(struct rv_restore *r, struct rv_error *err)
         return false;
     if (!(dfu ? send_ibec_to_dfu(r, err) : send_ibec_to_recovery(r, err)))
         return false;
+    r->touched = true;
     if (!back_in(r, RV_MODE_BIT(RV_MODE_RECOVERY), err)) {
-        if (err->code == RV_E_TIMEOUT) {
+        if (err->code == RV_E_TIMEOUT)
             err->code = RV_E_REFUSED;
+        if (err->code == RV_E_REFUSED)
             rv_advise(err, RV_ADVICE_IMAGE_REFUSED);
-        }
         return rv_while(err, "waiting for the device to start the new start-up software (iBEC)");
     }
-    r->touched = true;
     return true;
 }
 
@@ -313,7 +309,7 @@ bool rv_step_boot_kernel(struct rv_restore *r, struct rv_error *err)
     rv_restore_usb_close(r);
     struct rv_device now;
     unsigned away = RV_MODE_BIT(RV_MODE_NONE) | RV_MODE_BIT(RV_MODE_RESTORE) | RV_MODE_BIT(RV_MODE_RECOVERY);
-    if (!rv_fleet_await(r->fleet, r->device.identity.ecid, away, &r->device, BOOTX_LEAVE_MS, &now, err)) {
+    if (!rv_fleet_await(r->fleet, r->device.identity.ecid, away, &r->device, RV_WAIT_BOOTX_MS, &now, err)) {
         rv_advise(err, RV_ADVICE_IMAGE_REFUSED);
         return rv_while(err, "waiting for the device to start the restore software");
     }
@@ -333,7 +329,7 @@ static bool came_back(struct rv_restore *r, uint64_t real_ms, struct rv_error *e
                 where, (double)real_ms / 1000);
         rv_advise(err, RV_ADVICE_KERNEL_DIED);
     }
-    err->apple = r->device.mode == RV_MODE_DFU ? 4014 : 4013;
+    err->apple = rv_number_of_mode(r->device.mode);
     return false;
 }
 
@@ -341,22 +337,16 @@ bool rv_step_await_restore(struct rv_restore *r, struct rv_error *err)
 {
     uint64_t left_at = rv_clock_now(&r->ctx->clock);
     double scale = r->ctx->clock.scale > 0 ? r->ctx->clock.scale : 1;
-    unsigned modes = RV_MODE_BIT(RV_MODE_RESTORE) | RV_MODE_BIT(RV_MODE_RECOVERY) | RV_MODE_BIT(RV_MODE_DFU);
-    struct rv_device now;
-    if (!rv_fleet_await(r->fleet, r->device.identity.ecid, modes, &r->device, RESTORE_MODE_MS, &now, err)) {
-        bool unseen = err->code == RV_E_TIMEOUT;
+    /* All modes are wanted here: how long it took says more than that it was the wrong one. */
+    if (!rv_restore_await(r, RV_MODES_ALL, 0, RV_WAIT_RESTORE_MS, err)) {
         rv_while(err, "waiting for the device in Restore mode; if its screen shows a progress bar, look at the usbmux "
                       "service of this computer");
-        if (unseen)
-            err->apple = 4005;
         return rv_advise(err, RV_ADVICE_REPLUG_RESTORE);
     }
     uint64_t took = (uint64_t)((double)(rv_clock_now(&r->ctx->clock) - left_at) / scale);
-    now.identity.ap_nonce_len = 0;
-    r->device = now;
-    rv_log(r->ctx->log, RV_LOG_INFO, "restore", "in %s after %llu ms", rv_mode_name(now.mode),
+    rv_log(r->ctx->log, RV_LOG_INFO, "restore", "in %s after %llu ms", rv_mode_name(r->device.mode),
            (unsigned long long)took);
-    return now.mode == RV_MODE_RESTORE || came_back(r, took, err);
+    return r->device.mode == RV_MODE_RESTORE || came_back(r, took, err);
 }
 
 /* ---- the way back ---- */
@@ -367,8 +357,8 @@ bool rv_restore_undo(struct rv_restore *r, struct rv_error *err)
     rv_restore_usb_close(r);
     /* The person asked to stop: this short piece of work has to run all the same. */
     int asked = atomic_exchange(&r->ctx->cancel.asked, 0);
-    bool fine =
-        rv_fleet_await(r->fleet, r->device.identity.ecid, RV_MODE_BIT(RV_MODE_RECOVERY), NULL, LEAVE_MS / 4, &now, err);
+    bool fine = rv_fleet_await(r->fleet, r->device.identity.ecid, RV_MODE_BIT(RV_MODE_RECOVERY), NULL,
+                               RV_WAIT_LEAVE_MS / 4, &now, err);
     if (fine) {
         r->device = now;
         struct rv_usb *usb = rv_restore_usb(r, err);

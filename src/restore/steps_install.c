@@ -4,6 +4,7 @@
  * drives; this side answers, shows how far it is, and notices when it has gone silent.
  */
 #include "restore/install.h"
+#include "restore/patience.h"
 
 #include "base/text.h"
 #include "proto/fdr.h"
@@ -13,11 +14,8 @@
 #include <string.h>
 
 enum {
-    OPEN_MS = 30000,
-    TICK_MS = 500,               /* how often progress of the image is told and silence is looked at */
-    QUIET_FIRST_S = 300,         /* before the first message that sets its own figure */
-    QUIET_AFTER_FAILURE_S = 120, /* devices of 26.5 were seen to vanish after a failure: this long is the end */
-    LOG_MAX = 200000,
+    QUIET_LEAST_MS = 3000,
+    TICK_MS = 500, /* how often progress of the image is told and silence is looked at */
 };
 
 /* Shares of the step's bar (docs/restore.md 2.4, by typical time on USB 2). */
@@ -75,7 +73,7 @@ static void on_progress(struct rv_install *in, plist_t message)
     snprintf(words, sizeof words, "%s", row == NULL ? "Working" : row->words);
     if (row == NULL)
         rv_log(in->r->ctx->log, RV_LOG_INFO, "restore", "operation %" PRIu64 " is not in the table", operation);
-    alive(in, row == NULL ? QUIET_FIRST_S : row->quiet_s);
+    alive(in, row == NULL ? RV_WAIT_QUIET_S : row->quiet_s);
     bool known = percent > 0 && percent <= 100;
     double part = in->part + (0.99 - in->part) * 0.06; /* a little for each unnumbered step, never the end */
     if (operation == 13)
@@ -115,7 +113,7 @@ static void on_checkpoint(struct rv_install *in, plist_t message)
         rv_text_clean(in->failed_step);
         rv_tell_warning(in->r->ctx, "The device reports a failure in its step %s.", in->failed_step);
     }
-    in->quiet_s = QUIET_AFTER_FAILURE_S;
+    in->quiet_s = RV_WAIT_FAILURE_S;
 }
 
 static void log_text(struct rv_install *in, const char *what, plist_t message, const char *key)
@@ -293,6 +291,8 @@ static bool check_silence(struct rv_install *in, struct rv_error *err)
     double scale = in->calm.clock.scale > 0 ? in->calm.clock.scale : 1;
     uint64_t quiet = rv_clock_now(&in->calm.clock) - in->heard_ms;
     double allowed = (double)in->quiet_s * 1000 * scale;
+    if (allowed < QUIET_LEAST_MS)
+        allowed = QUIET_LEAST_MS; /* as for every deadline: a scale makes a device faster, not this computer */
     if (in->image.started && !in->image.ended)
         return true; /* the image has a watchdog of its own */
     if ((double)quiet <= allowed)
@@ -303,17 +303,38 @@ static bool check_silence(struct rv_install *in, struct rv_error *err)
     return false;
 }
 
+/* Each message is a sign of life, so a device that never ends would be waited for without end. */
+static bool check_patience(const struct rv_install *in, const struct rv_deadline *whole, unsigned messages,
+                           struct rv_error *err)
+{
+    if (messages > RV_MESSAGES_MAX)
+        rv_fail(err, RV_E_LIMIT, "the device sent more than %d messages", RV_MESSAGES_MAX);
+    else if (rv_deadline_left_ms(whole) == 0)
+        rv_fail(err, RV_E_TIMEOUT, "the device talks, but has not come to an end in %d hours%s%s",
+                RV_WAIT_INSTALL_S / 3600, in->failed_step[0] == '\0' ? "" : ", after a failure in its step ",
+                in->failed_step);
+    else
+        return true;
+    rv_advise(err, RV_ADVICE_DEVICE_SILENT);
+    return false;
+}
+
 static bool loop(struct rv_install *in, struct rv_error *err)
 {
     bool ended = false;
-    alive(in, QUIET_FIRST_S);
+    unsigned messages = 0;
+    struct rv_deadline whole = rv_deadline_in(&in->calm.clock, RV_WAIT_INSTALL_S * 1000ULL);
+    alive(in, RV_WAIT_QUIET_S);
     while (!ended) {
+        if (!check_patience(in, &whole, messages, err))
+            return false;
         bool sending = in->image.started && !in->image.ended;
         tell_noted(in);
         RV_AUTO_PLIST message = rv_restored_receive(in->control, TICK_MS, err);
         if (message == NULL && err->code != RV_E_TIMEOUT)
             return false;
         if (message != NULL) {
+            messages++;
             alive(in, 0);
             if (!handle(in, message, &ended, err))
                 return false;
@@ -349,7 +370,7 @@ static bool check_device(struct rv_install *in, struct rv_error *err)
 
 static bool talk(struct rv_install *in, struct rv_error *err)
 {
-    in->control = rv_restored_open(&in->calm, &in->mux, OPEN_MS, err);
+    in->control = rv_restored_open(&in->calm, &in->mux, RV_WAIT_OPEN_MS, err);
     if (in->control == NULL || !rv_restored_hello(in->control, &in->protocol, err) || !check_device(in, err))
         return false;
     struct rv_error unknown = { 0 };
@@ -387,12 +408,12 @@ static void name_cause(struct rv_install *in, struct rv_error *err)
         rv_advise(err, RV_ADVICE_REPLUG_RESTORE);
     }
     if (err->code == RV_E_GONE && err->apple == 0)
-        err->apple = 9;
+        rv_restore_lost(in->r, err);
 }
 
 bool rv_step_install(struct rv_restore *r, struct rv_error *err)
 {
-    struct rv_install in = { .r = r, .calm = *r->ctx, .mux = r->device.mux, .quiet_s = QUIET_FIRST_S };
+    struct rv_install in = { .r = r, .calm = *r->ctx, .mux = r->device.mux, .quiet_s = RV_WAIT_QUIET_S };
     if (!rv_cancel_init(&in.calm.cancel, err))
         return false;
     pthread_mutex_init(&in.firmware, NULL);

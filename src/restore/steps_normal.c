@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a running system, or from a restore program that an earlier run left waiting, into Recovery mode. */
 #include "restore/internal.h"
+#include "restore/patience.h"
 
 #include "proto/lockdown.h"
 #include "proto/restored.h"
-
-enum {
-    LEAVE_MS = 60000,
-    RETURN_MS = 60000,
-    RESTORED_OPEN_MS = 10000,
-    RESTORED_DEAF_MS = 180000, /* restored restarts the device 120 s after it opened its port in vain */
-};
 
 bool rv_step_sign_early(struct rv_restore *r, struct rv_error *err)
 {
@@ -25,29 +19,34 @@ bool rv_step_sign_early(struct rv_restore *r, struct rv_error *err)
 bool rv_step_enter_recovery(struct rv_restore *r, struct rv_error *err)
 {
     RV_AUTO(rv_lockdown) link = rv_lockdown_open(r->ctx, &r->device.mux, err);
-    if (link == NULL || !rv_lockdown_enter_recovery(link, err)) {
+    bool asked = link != NULL && rv_lockdown_enter_recovery(link, err);
+    if (!asked && err->code != RV_E_GONE) {
         r->touched = false; /* the system still runs */
         return rv_while(err, "asking the device to enter Recovery mode");
     }
-    struct rv_device now;
-    if (!rv_fleet_await(r->fleet, r->device.identity.ecid, RV_MODE_BIT(RV_MODE_RECOVERY), &r->device,
-                        LEAVE_MS + RETURN_MS, &now, err))
+    /* One that left by itself may be in a boot loop, and that ends in Recovery mode too. */
+    struct rv_error left = *err;
+    if (rv_restore_await(r, RV_MODE_BIT(RV_MODE_RECOVERY), RV_MODE_BIT(RV_MODE_DFU),
+                         asked ? RV_WAIT_LEAVE_MS + RV_WAIT_RETURN_MS : RV_WAIT_LOOP_MS, err))
+        return true;
+    if (asked)
         return rv_while(err, "waiting for the device in Recovery mode");
-    r->device = now;
-    return true;
+    r->touched = false;
+    *err = left;
+    return rv_while(err, "asking the device to enter Recovery mode");
 }
 
 bool rv_step_leave_restore(struct rv_restore *r, struct rv_error *err)
 {
     struct rv_error attempt = { 0 };
-    RV_AUTO(rv_restored) link = rv_restored_open(r->ctx, &r->device.mux, RESTORED_OPEN_MS, &attempt);
+    RV_AUTO(rv_restored) link = rv_restored_open(r->ctx, &r->device.mux, RV_WAIT_RESTORED_MS, &attempt);
     if (link == NULL || !rv_restored_reboot(link, &attempt)) {
         rv_log(r->ctx->log, RV_LOG_INFO, "restore", "the restore program does not answer: %s", attempt.text[0]);
         rv_tell_note(r->ctx, "The device still waits for the computer that is gone: it restarts by itself soon.");
     }
     struct rv_device now;
     unsigned modes = RV_MODE_BIT(RV_MODE_RECOVERY) | RV_MODE_BIT(RV_MODE_DFU);
-    if (!rv_fleet_await(r->fleet, r->device.identity.ecid, modes, &r->device, RESTORED_DEAF_MS + RETURN_MS, &now,
+    if (!rv_fleet_await(r->fleet, r->device.identity.ecid, modes, &r->device, RV_WAIT_DEAF_MS + RV_WAIT_RETURN_MS, &now,
                         err)) {
         rv_while(err, "waiting for the device to leave Restore mode");
         return rv_advise(err, RV_ADVICE_DEVICE_SILENT);
