@@ -71,12 +71,12 @@ def straight(outcome):
     return outcome.tries == 1 and not outcome.wrong
 
 
-def document(outcomes, options, names):
+def document(outcomes, options, names, total):
     def of(where):
         return sorted((o for o in outcomes if o.point.where[0] == where), key=lambda o: names.index(o.point.phase))
     crooked = [f"- {faults.describe(o)}" for o in outcomes if not straight(o) or not o.data_kept]
     text = (ROOT / "bench" / "interruption.md.in").read_text(encoding="utf-8")
-    for key, value in (("DATE", datetime.date.today().isoformat()), ("SEED", options.seed), ("POINTS", len(outcomes)),
+    for key, value in (("DATE", datetime.date.today().isoformat()), ("SEED", options.seed), ("POINTS", len(outcomes)), ("ALL", total),
                        ("MODELS", "iPhone10,6 (11.2 to 11.3)"),
                        ("SUMMARY", table("road", sorted(outcomes, key=lambda o: o.point.road),
                                          lambda o: f"{o.point.road.verb} from {o.point.road.mode}")),
@@ -92,8 +92,11 @@ def main():
     parser.add_argument("program", type=pathlib.Path)
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--points", type=int, default=200, help="random ones, of each of Update and Restore")
+    parser.add_argument("--minutes", type=float, default=0, help="begin no new point after this; 0: all points")
+    parser.add_argument("--deadlines", default=faults.DEADLINES, help="scale of revive's deadlines, for a busy computer")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
+    faults.DEADLINES = options.deadlines
     draw, begun, outcomes = random.Random(options.seed), time.monotonic(), []
     with contextlib.ExitStack() as stack:
         crew = Crew(options.program.resolve().parent, stack)
@@ -103,12 +106,20 @@ def main():
                                    [n for s in scores.values() for n in s.steps] + ["end"]))
         print(f"{len(points)} interruptions", flush=True)
         pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(options.workers))
-        for done in concurrent.futures.as_completed([pool.submit(crew.run, p) for p in points]):
+        late = threading.Event()
+
+        def run(point):
+            return None if late.is_set() else crew.run(point)
+        for done in concurrent.futures.as_completed([pool.submit(run, p) for p in points]):
+            if done.result() is None:
+                continue
             outcomes.append(done.result())
+            if options.minutes and time.monotonic() - begun > options.minutes * 60:
+                late.set()
             if not straight(outcomes[-1]) or not outcomes[-1].data_kept or len(outcomes) % 20 == 0:
                 print(f"{len(outcomes)}/{len(points)} {time.monotonic() - begun:.0f} s: "
                       f"{faults.describe(outcomes[-1])}", flush=True)
-    document(outcomes, options, names)
+    document(outcomes, options, names, len(points))
     bad = sum(not straight(o) or not o.data_kept for o in outcomes)
     print(f"{len(outcomes)} interruptions, {len(outcomes) - bad} recovered by one command, "
           f"{sum(not o.data_kept for o in outcomes)} lost data: docs/interruption.md")

@@ -239,6 +239,8 @@ static bool faults_before(struct restored *r, const struct restored_step *step, 
     if (sim_fault_at(device, "restored.unknown_message", step->name) &&
         !restored_send(r, message_new("MessageNobodyHasHeardOf"), err))
         return false;
+    if (!restored_lie(r, step->name, err))
+        return false;
     if (sim_fault_at(device, "restored.unknown_request", step->name) && !unknown_request(r, err))
         return false;
     return ordered_status(r, step, err);

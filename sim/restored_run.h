@@ -133,6 +133,8 @@ bool restored_progress(struct restored *r, unsigned operation, int progress, str
 void restored_log(struct restored *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /** Milliseconds (wall clock) that the device waits for the host. */
 int restored_patience_ms(struct restored *r);
+/** The lie that the setting fault.restored.lie orders at this step; true when there is none, or it was overlooked. */
+bool restored_lie(struct restored *r, const char *step, struct rv_error *err);
 /** The setting fault.NAME strikes now (as fault.c counts); its value to out. */
 bool sim_fault_take(struct sim_device *device, const char *name, char *out, size_t out_size);
 /** fault.NAME names this point ("POINT", "POINT:NUMBER", with " x1" behind it for once only), and strikes. */

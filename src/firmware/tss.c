@@ -11,7 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REPLY_MAX = 32 * 1024 * 1024, TIMEOUT_MS = 30 * 1000, ROUNDS = 5, PAUSE_MS = 2000, ITUNES_BASE = 3100 };
+enum {
+    REPLY_MAX = 32 * 1024 * 1024,
+    TIMEOUT_MS = 30 * 1000,
+    WHOLE_MS = 300 * 1000,
+    ROUNDS = 5,
+    PAUSE_MS = 2000,
+    ITUNES_BASE = 3100
+};
 
 /* All three are Apple's; always with certificates checked. */
 static const char *const servers[] = {
@@ -136,7 +143,8 @@ static plist_t post(struct rv_ctx *ctx, const char *url, struct rv_span body, bo
                                        .headers = headers,
                                        .user_agent = "InetURL/1.0",
                                        .reply_cap_bytes = REPLY_MAX,
-                                       .timeout_ms = TIMEOUT_MS };
+                                       .timeout_ms = TIMEOUT_MS,
+                                       .whole_ms = WHOLE_MS };
     struct rv_http_reply http = { .status = 0 };
     struct rv_tss_reply reply;
     if (!rv_http_do(ctx, &request, &http, err))
@@ -171,7 +179,8 @@ static plist_t ask_in_turn(struct rv_ctx *ctx, struct rv_span body, struct rv_er
                 return answer;
             *err = why;
             rv_while(err, "asking %.100s", url);
-            if (answered || why.code == RV_E_CANCELLED || why.code == RV_E_NOMEM || why.code == RV_E_UNSUPPORTED)
+            if (answered || why.code == RV_E_CANCELLED || why.code == RV_E_NOMEM || why.code == RV_E_UNSUPPORTED ||
+                why.code == RV_E_LIMIT)
                 return NULL;
             rv_log(ctx->log, RV_LOG_INFO, "tss", "no answer from %s: %s", url, why.text[0]);
         }

@@ -444,7 +444,8 @@ static bool answer_url(struct rv_install *in, struct rv_request *request, plist_
     struct rv_http_request ask = { .url = url,
                                    .body = rv_plist_data(request->arguments, "RequestBody"),
                                    .reply_cap_bytes = ASSET_MAX,
-                                   .timeout_ms = 30000 };
+                                   .timeout_ms = 30000,
+                                   .whole_ms = 120000 };
     struct rv_http_reply got = { 0 };
     if (!rv_http_do(&in->calm, &ask, &got, err))
         return rv_while(err, "fetching what the device asked of %.120s", url);

@@ -54,7 +54,7 @@ struct rv_image_job {
     struct rv_error err; /* when failed */
 };
 
-enum { RV_ASYNC_MAX = 16 };
+enum { RV_ASYNC_MAX = 64 }; /* of one run */
 
 struct rv_install {
     struct rv_restore *r;
@@ -72,6 +72,7 @@ struct rv_install {
     uint32_t quiet_s;   /* silence that is allowed now */
     uint64_t operation; /* last one shown */
     char failed_step[80];
+    int64_t failed_result;      /* of the first checkpoint that failed; 0: none did, or without a number */
     bool noted;                 /* a first Ctrl-C was told */
     double part;                /* of the step, 0..1, never goes back */
     plist_t baseband;           /* {"Nonce", "BasebandData"}: reused while the nonce stays */
@@ -80,6 +81,8 @@ struct rv_install {
 
 /** Answers one request, on the control connection or its DataPort; a request nobody knows gets {}. */
 bool rv_install_answer(struct rv_install *in, struct rv_request *request, struct rv_error *err);
+/** One message of restored; *ended when it was the final status. */
+bool rv_install_hear(struct rv_install *in, plist_t message, bool *ended, struct rv_error *err);
 /** Ends the image thread and frees what it holds. */
 void rv_image_join(struct rv_install *in);
 

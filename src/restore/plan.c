@@ -68,15 +68,7 @@
         FROM_RECOVERY(erases)
 
 #define FROM_RESTORE(erases)                                                                                           \
-    {                                                                                                                  \
-        "leave-restore",                                                                                               \
-        "Ending the earlier installation",                                                                             \
-        rv_step_leave_restore,                                                                                         \
-        RV_MODE_RESTORE,                                                                                               \
-        RV_MODE_RECOVERY,                                                                                              \
-        2,                                                                                                             \
-        0                                                                                                              \
-    },                                                                                                                 \
+    { "leave-restore", "Ending the earlier installation", rv_step_leave_restore, RV_MODE_RESTORE, ANY, 2, 0 },         \
         FROM_RECOVERY(erases)
 
 static const struct rv_step update_normal[] = { PREFLIGHT(RV_MODE_NORMAL), FROM_NORMAL(0) };

@@ -154,6 +154,9 @@ static bool run_plan(struct rv_restore *r, struct rv_plan plan, struct rv_error 
     for (size_t i = 0; i < plan.count; i++) {
         if (!rv_cancel_point(&r->ctx->cancel, err))
             return false;
+        /* What an earlier run installed was found well: only the first start is left to see. */
+        if (r->finished && i > 0 && i + 1 < plan.count)
+            continue;
         r->step = &plan.steps[i];
         r->percent_weight = 100.0 * r->step->weight / weights;
         if (!take_step(r, err))

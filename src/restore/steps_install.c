@@ -111,6 +111,7 @@ static void on_checkpoint(struct rv_install *in, plist_t message)
         snprintf(in->failed_step, sizeof in->failed_step, "0x%04X %.60s", (unsigned)(id & 0xFFFF),
                  name == NULL ? "" : name);
         rv_text_clean(in->failed_step);
+        in->failed_result = result;
         rv_tell_warning(in->r->ctx, "The device reports a failure in its step %s.", in->failed_step);
     }
     in->quiet_s = RV_WAIT_FAILURE_S;
@@ -189,7 +190,7 @@ static bool on_async_request(struct rv_install *in, plist_t message, struct rv_e
     if (fine && job->request.data_port == 0)
         fine = rv_fail(err, RV_E_PROTOCOL, "the device asks for %.60s aside without naming a port", job->request.type);
     if (fine && in->async_count == RV_ASYNC_MAX)
-        fine = rv_fail(err, RV_E_LIMIT, "the device asks for too many things at once");
+        fine = rv_fail(err, RV_E_LIMIT, "the device asks for more than %d things aside", RV_ASYNC_MAX);
     if (fine && pthread_create(&in->async[in->async_count], NULL, answer_async, job) != 0)
         fine = rv_fail(err, RV_E_NOMEM, "no thread can be started for a request");
     if (fine) {
@@ -218,6 +219,18 @@ static bool on_request(struct rv_install *in, plist_t message, struct rv_error *
 
 /* ---- the end ---- */
 
+/* Of a general failure AMRError, of either sign, or the first checkpoint that failed may tell the number. */
+static int64_t closer_number(const struct rv_install *in, plist_t message, int64_t status)
+{
+    enum { GENERAL = -1 };
+    int64_t named = 0;
+    if (status != GENERAL)
+        return status;
+    if (rv_plist_int(message, "AMRError", &named) && named != 0 && named != GENERAL && named > -INT32_MAX)
+        return named < 0 ? -named : named;
+    return in->failed_result > 0 && in->failed_result < INT32_MAX ? in->failed_result : status;
+}
+
 static bool on_status(struct rv_install *in, plist_t message, struct rv_error *err)
 {
     int64_t status = -1;
@@ -226,6 +239,7 @@ static bool on_status(struct rv_install *in, plist_t message, struct rv_error *e
     if (!rv_plist_int(message, "Status", &status))
         return rv_fail(err, RV_E_PROTOCOL, "the device sent a final status without a number");
     rv_log(in->r->ctx->log, RV_LOG_INFO, "restore", "final status %lld", (long long)status);
+    status = closer_number(in, message, status);
     log_text(in, "the device's log", message, "Log");
     /* The device waits for this word before it restarts; a lost connection here changes nothing. */
     send_word(in, "MsgType", plist_new_string("ReceivedFinalStatusMsg"), &unsent);
@@ -239,7 +253,7 @@ static bool on_status(struct rv_install *in, plist_t message, struct rv_error *e
     return false;
 }
 
-static bool handle(struct rv_install *in, plist_t message, bool *ended, struct rv_error *err)
+bool rv_install_hear(struct rv_install *in, plist_t message, bool *ended, struct rv_error *err)
 {
     const char *type = rv_plist_text(message, "MsgType");
     if (type == NULL) {
@@ -336,7 +350,7 @@ static bool loop(struct rv_install *in, struct rv_error *err)
         if (message != NULL) {
             messages++;
             alive(in, 0);
-            if (!handle(in, message, &ended, err))
+            if (!rv_install_hear(in, message, &ended, err))
                 return false;
             continue;
         }
@@ -409,6 +423,8 @@ static void name_cause(struct rv_install *in, struct rv_error *err)
     }
     if (err->code == RV_E_GONE && err->apple == 0)
         rv_restore_lost(in->r, err);
+    if ((err->code == RV_E_GONE || err->code == RV_E_TIMEOUT) && in->failed_result > 0 && in->failed_result < INT32_MAX)
+        err->apple = (int32_t)in->failed_result; /* what came after it was only the end */
 }
 
 bool rv_step_install(struct rv_restore *r, struct rv_error *err)

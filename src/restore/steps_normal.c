@@ -44,13 +44,14 @@ bool rv_step_leave_restore(struct rv_restore *r, struct rv_error *err)
         rv_log(r->ctx->log, RV_LOG_INFO, "restore", "the restore program does not answer: %s", attempt.text[0]);
         rv_tell_note(r->ctx, "The device still waits for the computer that is gone: it restarts by itself soon.");
     }
-    struct rv_device now;
-    unsigned modes = RV_MODE_BIT(RV_MODE_RECOVERY) | RV_MODE_BIT(RV_MODE_DFU);
-    if (!rv_fleet_await(r->fleet, r->device.identity.ecid, modes, &r->device, RV_WAIT_DEAF_MS + RV_WAIT_RETURN_MS, &now,
-                        err)) {
+    /* The earlier run may have been killed after the last word: then the new system starts. */
+    unsigned modes = RV_MODE_BIT(RV_MODE_RECOVERY) | RV_MODE_BIT(RV_MODE_DFU) | RV_MODE_BIT(RV_MODE_NORMAL);
+    if (!rv_restore_await(r, modes, 0, RV_WAIT_DEAF_MS + RV_WAIT_RETURN_MS, err)) {
         rv_while(err, "waiting for the device to leave Restore mode");
         return rv_advise(err, RV_ADVICE_DEVICE_SILENT);
     }
-    r->device = now;
-    return true;
+    if (r->device.mode != RV_MODE_NORMAL)
+        return true;
+    r->finished = r->result->resumed > 0 && rv_step_finish(r, &attempt);
+    return r->finished || rv_step_enter_recovery(r, err);
 }

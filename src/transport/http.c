@@ -16,8 +16,9 @@ struct exchange {
     struct rv_buf body;
     struct rv_error body_err; /* why the body was not taken */
     curl_off_t moved;
-    struct rv_deadline idle; /* moves on with every byte */
-    bool stalled;
+    struct rv_deadline idle;  /* moves on with every byte */
+    struct rv_deadline whole; /* does not */
+    bool bounded, stalled, late;
 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -47,7 +48,8 @@ static int watch(void *context, curl_off_t down_total, curl_off_t down, curl_off
         x->idle = rv_deadline_in(&x->ctx->clock, x->timeout_ms);
     }
     x->stalled = rv_deadline_left_ms(&x->idle) == 0;
-    return x->stalled ? 1 : 0;
+    x->late = x->bounded && rv_deadline_left_ms(&x->whole) == 0;
+    return x->stalled || x->late ? 1 : 0;
 }
 
 /* Apple's signing server chains to Apple's own root, which the systems' stores do not have. */
@@ -113,6 +115,8 @@ static bool fail_curl(struct exchange *x, CURLcode code, const char *detail, str
     }
     if (x->stalled)
         return rv_fail(err, RV_E_NETWORK, "the server fell silent");
+    if (x->late)
+        return rv_fail(err, RV_E_NETWORK, "the server answers without coming to an end");
     rv_fail(err, code == CURLE_OUT_OF_MEMORY ? RV_E_NOMEM : RV_E_NETWORK, "%s",
             detail[0] != '\0' ? detail : curl_easy_strerror(code));
     if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_ISSUER_ERROR)
@@ -131,7 +135,9 @@ bool rv_http_do(struct rv_ctx *ctx, const struct rv_http_request *request, struc
         return rv_fail_nomem(err);
     struct exchange x = { .ctx = ctx,
                           .timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : DEFAULT_TIMEOUT_MS,
-                          .body = RV_BUF(request->reply_cap_bytes) };
+                          .body = RV_BUF(request->reply_cap_bytes),
+                          .bounded = request->whole_ms > 0 };
+    x.whole = rv_deadline_in(&ctx->clock, request->whole_ms);
     x.idle = rv_deadline_in(&ctx->clock, x.timeout_ms);
     char detail[CURL_ERROR_SIZE] = "";
     struct curl_slist *headers = list_headers(request->headers);

@@ -12,6 +12,7 @@ struct rv_http_request {
     const char *user_agent;
     size_t reply_cap_bytes;
     uint32_t timeout_ms; /* of no progress */
+    uint32_t whole_ms;   /* from begin to end, against servers that drip; 0: as long as it moves */
 };
 struct rv_http_reply {
     long status;

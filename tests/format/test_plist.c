@@ -227,7 +227,7 @@ static void binary_whose_keys_are_no_names_is_refused(void **state)
         struct rv_error err = { 0 };
         struct binary b;
         begin(&b);
-        object(&b, "\xd1\x01\x02", 3);
+        object(&b, "\xd1\0\x01\0\x02", 5);
         object(&b, i < RV_COUNT(wrong) ? wrong[i].key : "\x52ok", i < RV_COUNT(wrong) ? wrong[i].len : 3);
         object(&b, "\x09", 1);
         RV_AUTO_PLIST p = rv_plist_parse(finish(&b, 0), &err);

@@ -97,11 +97,11 @@ class Bench(Scene):
 class Run:
     """revive at work; its lines are read while it runs, so that it can be stopped at one."""
 
-    def __init__(self, bench, verb, deadlines=DEADLINES):
+    def __init__(self, bench, verb, deadlines=None):
         words = [bench.build / "revive", *bench.words(verb), "--json"]
         self.err = open(bench.root / "revive.err", "w+", encoding="utf-8")  # pylint: disable=consider-using-with
         self.child = subprocess.Popen([str(w) for w in words], stdin=subprocess.DEVNULL,
-                                      env=bench.environment(REVIVE_DEADLINE_SCALE=deadlines), stdout=subprocess.PIPE, stderr=self.err)
+                                      env=bench.environment(REVIVE_DEADLINE_SCALE=deadlines or DEADLINES), stdout=subprocess.PIPE, stderr=self.err)
         self.rest, self.lines, self.end_by = b"", [], time.monotonic() + RUN_SECONDS
 
     def read(self, seconds):
