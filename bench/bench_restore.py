@@ -3,7 +3,7 @@
 """A restore against what the computer could do at most, and against idevicerestore. Writes docs/performance.md.
 
 usage: bench_restore.py PROGRAM [ceilings|beside|memory]...     PROGRAM: an optimised build of revive
-REVIVE_BENCH_GB: size of the image for the runs side by side (default 2); REVIVE_BENCH_BIG_GB: of the one whose memory is
+REVIVE_BENCH_GB: size of the image for the runs side by side (default 4); REVIVE_BENCH_BIG_GB: of the one whose memory is
 measured (default 8, written to disk once); REVIVE_BENCH_ROUNDS: pairs measured (default 5). TMPDIR: where they lie.
 A part that is not asked for keeps what docs/performance.md says of it.
 """
@@ -92,13 +92,13 @@ def ceilings(build, folder):
 def side_by_side(build, folder):
     if not shutil.which("idevicerestore"):
         sys.exit("idevicerestore is not installed")
-    gigabytes = float(os.environ.get("REVIVE_BENCH_GB", "2"))
+    gigabytes = float(os.environ.get("REVIVE_BENCH_GB", "4"))
     ipsw = folder + "/beside.ipsw"
     make_ipsw(build, ipsw, gigabytes)
     os.mkdir(folder + "/beside")
     scene = beside.Scene(build, folder + "/beside", ipsw)
-    out = ["| flow | image GB | idevicerestore s | revive s | revive / idevicerestore | goal | CPU s of each "
-           "| peak memory MB of each |", "|---|---:|---:|---:|---:|---:|---:|---:|"]
+    out = ["| flow | image GB | idevicerestore s | revive s | revive / idevicerestore | goal | until both have ended s "
+           "| CPU s | peak memory MB |", "|---|---:|---:|---:|---:|---:|---:|---:|---:|"]
     for erase in (False, True):
         pairs = []
         for number in range(max(3, ROUNDS - 2)):
@@ -109,9 +109,10 @@ def side_by_side(build, folder):
 
         def middle(who, what, of=pairs):
             return statistics.median(pair[who][what] for pair in of)
-        two = {what: f"{middle('idevicerestore', what):.1f} / {middle('revive', what):.1f}" for what in ("cpu", "peak_mb")}
+        two = {what: f"{middle('idevicerestore', what):.1f} / {middle('revive', what):.1f}"
+               for what in ("exit", "cpu", "peak_mb")}
         out.append(f"| {'Erase' if erase else 'Update'} | {gigabytes:g} | {middle('idevicerestore', 'seconds'):.1f} "
-                   f"| {middle('revive', 'seconds'):.1f} | {ratio:.2f} | 0.70 | {two['cpu']} | {two['peak_mb']} |")
+                   f"| {middle('revive', 'seconds'):.1f} | {ratio:.2f} | 0.70 | {' | '.join(two.values())} |")
         print(out[-1], flush=True)
     os.unlink(ipsw)
     return "\n".join(out)

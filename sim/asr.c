@@ -26,6 +26,7 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include <zlib.h>
 
 enum {
     ASR_PORT = 12345,
@@ -71,6 +72,8 @@ struct asr {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     EVP_MD_CTX *whole;
+    bool discard; /* nothing is written, and data_crc stands for the digest of the whole */
+    uint32_t data_crc;
     uint64_t digested;
     struct sim_udif_stream *out;
     struct rv_error worker_err;
@@ -325,11 +328,20 @@ static bool same_as_answers(struct asr *a, uint64_t offset, struct rv_span piece
     return true;
 }
 
+/* What the image's trailer has a checksum of: the bytes before its list. */
+static void add_to_crc(struct asr *a, struct rv_span piece)
+{
+    uint64_t left = a->digested < a->trailer.data_length ? a->trailer.data_length - a->digested : 0;
+    a->data_crc = (uint32_t)crc32_z(a->data_crc, piece.ptr, left < piece.len ? (size_t)left : piece.len);
+}
+
 static bool digest_and_write(struct asr *a, const struct block *block, struct rv_error *err)
 {
     for (size_t i = 0; i < block->pieces; i++) {
         struct rv_span piece = rv_span(block->at[i], block->len[i]);
-        if (EVP_DigestUpdate(a->whole, piece.ptr, piece.len) != 1)
+        if (a->discard)
+            add_to_crc(a, piece);
+        else if (EVP_DigestUpdate(a->whole, piece.ptr, piece.len) != 1)
             return rv_fail_nomem(err);
         if (!same_as_answers(a, a->digested, piece, err))
             return false;
@@ -500,6 +512,8 @@ static bool whole_is_right(struct asr *a, struct rv_span expected, struct rv_err
     unsigned len = 0;
     char value[24];
     bool right = EVP_DigestFinal_ex(a->whole, digest, &len) == 1 && rv_span_equal(rv_span(digest, len), expected);
+    if (a->discard)
+        right = a->data_crc == a->trailer.data_crc;
     if (fault(a, "digest", value, sizeof value))
         right = false;
     if (right)
@@ -533,19 +547,12 @@ static bool take_stream(struct asr *a, int system_fd, struct rv_error *err)
     return a->out == NULL || sim_udif_stream_finish(a->out, err);
 }
 
-/* Setting "asr.discard": pieces and whole are checked, nothing is written. For measuring hosts, not for hashes. */
-static bool discards(struct asr *a)
-{
-    char text[8] = "";
-    return sim_setting(a->r->device, "asr.discard", text, sizeof text) && strcmp(text, "yes") == 0;
-}
-
 static bool open_system(struct asr *a, int *fd, struct rv_error *err)
 {
     char path[4096];
     if (a->r->skip_write)
         return true;
-    if (discards(a)) {
+    if (a->discard) {
         sim_install_begin(a->r->device);
         return true;
     }
@@ -607,6 +614,8 @@ static bool run_on(struct restored *r, int fd, struct rv_error *err)
         return rv_fail_nomem(err);
     char text[16] = "";
     *a = (struct asr){ .r = r, .wire = { .fd = fd, .device = r->device }, .checksums = true };
+    /* For measuring hosts: neither the disk nor a digest of gigabytes, for which a phone has a processor of its own. */
+    a->discard = sim_setting(r->device, "asr.discard", text, sizeof text) && strcmp(text, "yes") == 0;
     if (sim_setting(r->device, "asr.checksums", text, sizeof text) && strcmp(text, "no") == 0)
         a->checksums = false;
     if (sim_setting(r->device, "fault.asr.second_initiate", text, sizeof text) && strcmp(text, "yes") == 0)

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILES_MAX = 1024, MANIFEST_CAP = 32 << 20 };
+enum { FILES_MAX = 1024, MANIFEST_CAP = 32 << 20, DENSE_FROM = 128 << 20 };
 
 /* One file of the archive, with what the first component that named it wanted. */
 struct made_file {
@@ -95,7 +95,7 @@ static bool make_system(struct factory *f, struct made_file *file, struct rv_err
     bool ok = out.sha384 && out.sha1 && EVP_DigestInit_ex(out.sha384, EVP_sha384(), NULL) == 1 &&
               EVP_DigestInit_ex(out.sha1, EVP_sha1(), NULL) == 1 &&
               sim_zip_begin(f->zip, file->path, f->what->deflate_image, huge, err);
-    if (ok)
+    if (ok && f->what->system_bytes > DENSE_FROM)
         sim_zip_dense(f->zip);
     ok = ok && sim_udif_write(&recipe, write_image, &out, err) && sim_zip_end(f->zip, err) &&
          EVP_DigestFinal_ex(out.sha384, file->sha384, NULL) == 1 && EVP_DigestFinal_ex(out.sha1, file->sha1, NULL) == 1;

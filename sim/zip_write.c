@@ -107,7 +107,7 @@ bool sim_zip_begin(struct sim_zip *zip, const char *name, bool deflated, bool hu
 void sim_zip_dense(struct sim_zip *zip)
 {
     if (zip->open && zip->deflated)
-        deflateParams(&zip->deflater, 1, Z_HUFFMAN_ONLY);
+        deflateParams(&zip->deflater, 0, Z_DEFAULT_STRATEGY);
 }
 
 static bool deflate_out(struct sim_zip *zip, struct rv_span bytes, int flush, struct rv_error *err)

@@ -10,7 +10,8 @@ struct sim_zip;
 struct sim_zip *sim_zip_new(const char *path, struct rv_error *err);
 /** huge: the entry may grow past 4 GiB. */
 bool sim_zip_begin(struct sim_zip *zip, const char *name, bool deflated, bool huge, struct rv_error *err);
-/** After begin: what comes is compressed or random already, so looking for repeats would only take time. */
+/** After begin: what comes is compressed or random already, and gigabytes: packed as deflate packs such bytes,
+ * unsearched. */
 void sim_zip_dense(struct sim_zip *zip);
 bool sim_zip_data(struct sim_zip *zip, struct rv_span bytes, struct rv_error *err);
 bool sim_zip_end(struct sim_zip *zip, struct rv_error *err);

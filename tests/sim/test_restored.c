@@ -432,6 +432,25 @@ static void a_restored_that_skips_writing_is_caught_by_the_hash(void **state)
     assert_true(rig_hash_is(rig, "system.img", rig->system_before));
 }
 
+static void a_phone_that_discards_the_image_still_takes_the_right_one_only(void **state)
+{
+    struct rig *rig = *state;
+    sim_setting_put(rig->device, "asr.discard", "yes");
+    rig_restore(rig, false, OTHER_IMAGE, NULL);
+    rig_assert_failed(rig, 14, "asr_and_invert_image");
+}
+
+static void a_phone_that_discards_the_image_starts_all_the_same(void **state)
+{
+    struct rig *rig = *state;
+    sim_setting_put(rig->device, "asr.discard", "yes");
+    rig_restore(rig, false, RIGHT, NULL);
+    assert_true(rig->host.ended);
+    assert_int_equal(rig->host.status, 0);
+    assert_true(wait_for_mode(rig->device, SIM_NORMAL, RIG_SETTLE_MS));
+    assert_true(rig_hash_is(rig, "system.img", rig->system_before));
+}
+
 static void a_damaged_user_partition_stops_an_update_but_not_an_erase(void **state)
 {
     struct rig *rig = *state;
@@ -482,6 +501,8 @@ int main(void)
         TEST(a_reboot_in_the_middle_lands_in_recovery),
         TEST(a_cable_pulled_in_the_middle_shows_recovery_when_plugged_in_again),
         TEST(a_host_without_the_required_types_is_told_that_it_is_too_old),
+        TEST(a_phone_that_discards_the_image_still_takes_the_right_one_only),
+        TEST(a_phone_that_discards_the_image_starts_all_the_same),
         TEST(a_restored_that_skips_writing_is_caught_by_the_hash),
         TEST(a_damaged_user_partition_stops_an_update_but_not_an_erase),
     };
