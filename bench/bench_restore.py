@@ -79,8 +79,8 @@ def ceilings(build, folder):
     for name, road, what in CEILINGS:
         upload = name in UPLOAD_BYTES
         rows = phone_upload(build, scene, tool, name) if upload else rounds_of(tool, name, ipsw, ROUNDS)
-        ratio = statistics.median(ceiling / took for ceiling, took, _ in rows)
         ceiling, took, size = (statistics.median(row[i] for row in rows) for i in range(3))
+        ratio = ceiling / took
         out.append(f"| {road} | {what} | {size / 1e6:.0f} | {ceiling:.3f} | {took:.3f} | {ratio:.2f} | 0.70 |")
         print(out[-1], flush=True)
     os.unlink(ipsw)

@@ -30,7 +30,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-enum { PART = 256 * 1024, PIECE = RV_ASR_PIECE, SHA1 = 20, URB = 48, RECORD = 312, BULK = 0x40000, BLOCK = 0x800 };
+enum { PART = 256 * 1024, PIECE = RV_ASR_PIECE, SHA1 = 20, URB = 48, RECORD = 312, BULK = 0x100000, BLOCK = 0x800 };
 
 static struct rv_ctx ctx;
 
@@ -519,6 +519,20 @@ static void note_end(void *context, uint64_t sent, uint64_t total)
         ((struct dfu_clock *)context)->end = now();
 }
 
+/* After a download the phone leaves the bus and comes back at another address. */
+static void await_return(struct rv_usb_bus *bus, uint8_t address)
+{
+    struct rv_error err = { 0 };
+    struct rv_usb_id id;
+    size_t count_of = 0;
+    for (unsigned tries = 0; tries < 400; tries++) {
+        if (rv_usb_bus_list(bus, &id, 1, &count_of, &err) && count_of == 1 && id.address != address)
+            return;
+        rv_usb_bus_wait(bus, 50, &err);
+    }
+    give_up("the phone does not come back", NULL);
+}
+
 static double upload_by_product(struct rv_usb_bus *bus, bool dfu, struct rv_span bytes)
 {
     struct rv_error err = { 0 };
@@ -531,7 +545,7 @@ static double upload_by_product(struct rv_usb_bus *bus, bool dfu, struct rv_span
         give_up("uploading", &err);
     double took = (dfu ? clock.end : now()) - begin;
     if (dfu)
-        rv_clock_pause(&ctx.clock, 500, "the phone leaves the bus and comes back", &ctx.cancel, &err);
+        await_return(bus, rv_usb_identity(usb)->address);
     return took;
 }
 

@@ -19,7 +19,7 @@ enum {
     UPLOAD_ENDPOINT = 0x04,
     /* iBoot sees packets of 512 bytes and the short one that ends them, not how the host cuts its transfers:
      * libirecovery's 0x8000 and this are the same on the wire, but for the pauses between two transfers. */
-    UPLOAD_CHUNK = 0x40000,
+    UPLOAD_CHUNK = 0x100000,
     PACKET = 512,
     UPLOAD_TRIES = 2,
 };

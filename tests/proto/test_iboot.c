@@ -203,7 +203,7 @@ static void an_upload_goes_in_chunks_and_ends_with_a_short_packet(void **state)
 {
     struct stage *s = *state;
     struct rv_error err = { 0 };
-    static uint8_t bytes[3 * 0x40000];
+    static uint8_t bytes[3 * 0x100000];
     assert_works(rv_iboot_upload(s->usb, rv_span(bytes, sizeof bytes), NULL, NULL, &err), &err);
     assert_int_equal(s->iboot.received, sizeof bytes);
     assert_int_equal(s->iboot.largest % 512, 0); /* a short packet inside would end the upload */
@@ -218,8 +218,8 @@ static void a_stalled_upload_is_cleared_and_begun_again(void **state)
 {
     struct stage *s = *state;
     struct rv_error err = { 0 };
-    static uint8_t bytes[0x80001];
-    s->iboot.bulk_fails_at = 0x40000;
+    static uint8_t bytes[0x200001];
+    s->iboot.bulk_fails_at = 0x100000;
     s->iboot.bulk_failures = 1;
     s->iboot.bulk_code = RV_E_REFUSED;
     assert_works(rv_iboot_upload(s->usb, rv_span(bytes, sizeof bytes), NULL, NULL, &err), &err);
@@ -242,8 +242,8 @@ static void an_upload_to_a_device_that_left_is_not_repeated(void **state)
 {
     struct stage *s = *state;
     struct rv_error err = { 0 };
-    static uint8_t bytes[0x80001];
-    s->iboot.bulk_fails_at = 0x40000;
+    static uint8_t bytes[0x200001];
+    s->iboot.bulk_fails_at = 0x100000;
     s->iboot.bulk_failures = 9;
     s->iboot.bulk_code = RV_E_GONE;
     assert_fails(rv_iboot_upload(s->usb, rv_span(bytes, sizeof bytes), NULL, NULL, &err), &err, RV_E_GONE);

@@ -5,7 +5,6 @@
 The device is revive-sim's; what revive says is compared with what the device itself wrote down.
 """
 import argparse
-import fcntl
 import json
 import pathlib
 import plistlib
@@ -33,24 +32,6 @@ class Scene(Stage):
     def __init__(self, build, **more):
         super().__init__(build, **{**SPEED, **more})
         self.last, self.told = None, set()
-
-    def __enter__(self):
-        """Keys and firmware take seconds to make: made once for a build of revive-sim, copied for each scene."""
-        made = (self.build / "revive-sim").stat().st_mtime_ns
-        cache = self.build / "e2e-scenes"
-        cache.mkdir(exist_ok=True)
-        whole = cache / f"{self.scenario}-{made}"
-        with open(cache / "lock", "w", encoding="ascii") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not whole.exists():
-                for old in cache.glob(f"{self.scenario}-*"):
-                    shutil.rmtree(old, ignore_errors=True)
-                part = cache / f"part-{self.scenario}"
-                shutil.rmtree(part, ignore_errors=True)
-                self.sim("stage", "--dir", part, "--scenario", self.scenario, *self.sizes)
-                part.rename(whole)
-        shutil.copytree(whole, self.scene)
-        return self
 
     def stuck(self, *run_options):
         self.start(*run_options)

@@ -16,6 +16,8 @@ import subprocess
 import tempfile
 import time
 
+from stage_cache import lay_scene
+
 Done = collections.namedtuple("Done", "code out err")
 START_SECONDS = 60
 END_SECONDS = 10
@@ -42,7 +44,10 @@ class Stage:
     pki = property(lambda self: self.scene / "pki")
 
     def __enter__(self):
-        self.sim("stage", "--dir", self.scene, "--scenario", self.scenario, *self.sizes)
+        try:
+            lay_scene(self.build / "revive-sim", self.scene, ["--scenario", self.scenario, *self.sizes])
+        except subprocess.CalledProcessError as failure:
+            raise StageError(f"revive-sim stage: {failure.stderr.strip()}") from failure
         return self
 
     def __exit__(self, *unused):
