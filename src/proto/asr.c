@@ -18,11 +18,11 @@ enum {
     OOB_PIECE = 256 * 1024,
     SHA1_SIZE = 20,
     /* Pieces that wait between the reading and the sending thread, 8 MB: each outlives a while without a processor.
-     * A reader that had to wait goes on when half of them are gone, a sender when there are some to send, so that
-     * the two do not wake each other at each piece. */
-    PIPE_DEPTH = 64,
+     * They are read in batches, and a reader that had to wait goes on when half of them are gone, so that the two do
+     * not wake each other at each piece. */
+    PIPE_BATCH = RV_DIGEST_LANES,
+    PIPE_DEPTH = 8 * PIPE_BATCH,
     PIPE_RESUME = PIPE_DEPTH / 2,
-    PIPE_BATCH = 8,
     SOCKET_ROOM = 1024 * 1024,
 };
 
@@ -166,33 +166,66 @@ struct pipe_line {
     struct rv_error err; /* the reader's */
 };
 
-static bool fill_piece(struct asr *a, struct piece *piece, uint64_t offset, struct rv_error *err)
+static bool read_piece(struct asr *a, struct piece *piece, uint64_t offset, struct rv_error *err)
 {
     uint64_t left = a->job->source.size - offset;
     piece->image = left < RV_ASR_PIECE ? (size_t)left : RV_ASR_PIECE;
     piece->len = piece->image;
-    if (!a->job->source.read(a->job->source.context, offset, piece->bytes, piece->image, err))
-        return rv_while(err, "reading the system image at %llu", (unsigned long long)offset);
-    if (!a->checksums)
-        return true;
-    uint8_t digest[RV_DIGEST_MAX];
-    if (!rv_digest_once(RV_DIGEST_SHA1, rv_span(piece->bytes, piece->image), digest, err))
-        return false;
-    memcpy(piece->bytes + piece->image, digest, SHA1_SIZE);
-    piece->len += SHA1_SIZE;
+    return a->job->source.read(a->job->source.context, offset, piece->bytes, piece->image, err) ||
+           rv_while(err, "reading the system image at %llu", (unsigned long long)offset);
+}
+
+/* Whole batches side by side; the pieces of the last one, or of one that a failure cut short, each alone. */
+static bool digest_pieces(struct piece *batch, size_t count, struct rv_error *err)
+{
+    const uint8_t *in[PIPE_BATCH];
+    uint8_t *out[PIPE_BATCH], digest[RV_DIGEST_MAX];
+    for (size_t i = 0; i < count; i++) {
+        in[i] = batch[i].bytes;
+        out[i] = batch[i].bytes + batch[i].image;
+        batch[i].len = batch[i].image + SHA1_SIZE;
+    }
+    if (count == PIPE_BATCH && batch[count - 1].image == RV_ASR_PIECE)
+        return rv_digest_sha1_lanes(in, RV_ASR_PIECE, out, err);
+    for (size_t i = 0; i < count; i++) {
+        if (!rv_digest_once(RV_DIGEST_SHA1, rv_span(in[i], batch[i].image), digest, err))
+            return false;
+        memcpy(out[i], digest, SHA1_SIZE);
+    }
     return true;
 }
 
-/* A free place in the ring, or NULL when the sender has given up. */
+/* As many pieces as a batch has or the image gives; *count of them are good, also where one then failed. */
+static bool fill_batch(struct asr *a, struct piece *batch, uint64_t offset, size_t *count, struct rv_error *err)
+{
+    bool fine = true;
+    size_t n = 0;
+    while (fine && n < PIPE_BATCH && offset < a->job->source.size) {
+        fine = read_piece(a, &batch[n], offset, err);
+        if (fine)
+            offset += batch[n++].image;
+    }
+    struct rv_error digest_err = { 0 };
+    if (a->checksums && !digest_pieces(batch, n, &digest_err)) {
+        if (fine)
+            *err = digest_err;
+        fine = false;
+        n = 0;
+    }
+    *count = n;
+    return fine;
+}
+
+/* Places for a batch, one behind the other: the ring is a multiple of it. NULL when the sender has given up. */
 static struct piece *wait_for_room(struct pipe_line *p)
 {
     pthread_mutex_lock(&p->lock);
-    p->reader_waits = p->count == PIPE_DEPTH;
+    p->reader_waits = p->count > PIPE_DEPTH - PIPE_BATCH;
     while (p->reader_waits && !p->stop)
         pthread_cond_wait(&p->changed, &p->lock);
-    struct piece *piece = p->stop ? NULL : &p->ring[(p->head + p->count) % PIPE_DEPTH];
+    struct piece *batch = p->stop ? NULL : &p->ring[(p->head + p->count) % PIPE_DEPTH];
     pthread_mutex_unlock(&p->lock);
-    return piece;
+    return batch;
 }
 
 static void *read_ahead(void *context)
@@ -201,16 +234,15 @@ static void *read_ahead(void *context)
     uint64_t offset = 0, size = p->asr->job->source.size;
     bool fine = true;
     while (fine && offset < size) {
-        struct piece *piece = wait_for_room(p);
-        if (piece == NULL)
+        struct piece *batch = wait_for_room(p);
+        size_t count = 0;
+        if (batch == NULL)
             break;
-        fine = fill_piece(p->asr, piece, offset, &p->err);
+        fine = fill_batch(p->asr, batch, offset, &count, &p->err);
+        offset += (uint64_t)count * RV_ASR_PIECE; /* past the end where the last piece is a short one */
         pthread_mutex_lock(&p->lock);
-        if (fine) {
-            offset += piece->image;
-            p->count++;
-        }
-        if (p->sender_waits && p->count >= PIPE_BATCH) {
+        p->count += (unsigned)count;
+        if (p->sender_waits && count > 0) {
             p->sender_waits = false;
             pthread_cond_broadcast(&p->changed);
         }

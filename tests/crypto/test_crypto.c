@@ -99,10 +99,39 @@ static void random_bytes_differ(void **state)
     assert_memory_not_equal(a, b, 32);
 }
 
+static void eight_messages_side_by_side_have_the_digests_of_each(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = { 0, 1, 55, 56, 63, 64, 65, 128, 1000, 4096, 131072 };
+    enum { LONGEST = 131072, STRIDE = LONGEST + 21 }; /* odd places, as the bytes behind a header have */
+    uint8_t *bytes = malloc((size_t)RV_DIGEST_LANES * STRIDE);
+    assert_non_null(bytes);
+    uint64_t seed = 11;
+    for (size_t i = 0; i < (size_t)RV_DIGEST_LANES * STRIDE; i++)
+        bytes[i] = (uint8_t)((seed = seed * 6364136223846793005u + 1442695040888963407u) >> 56);
+    for (size_t n = 0; n < RV_COUNT(lengths); n++) {
+        struct rv_error err = { 0 };
+        uint8_t got[RV_DIGEST_LANES][20], want[RV_DIGEST_MAX];
+        const uint8_t *in[RV_DIGEST_LANES];
+        uint8_t *out[RV_DIGEST_LANES];
+        for (size_t i = 0; i < RV_DIGEST_LANES; i++) {
+            in[i] = bytes + i * STRIDE;
+            out[i] = got[i];
+        }
+        assert_fine(rv_digest_sha1_lanes(in, lengths[n], out, &err));
+        for (size_t i = 0; i < RV_DIGEST_LANES; i++) {
+            assert_fine(rv_digest_once(RV_DIGEST_SHA1, rv_span(in[i], lengths[n]), want, &err));
+            assert_memory_equal(got[i], want, sizeof got[i]);
+        }
+    }
+    free(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(digests_equal_the_published_vectors),
+        cmocka_unit_test(eight_messages_side_by_side_have_the_digests_of_each),
         cmocka_unit_test(nonces_follow_from_generators),
         cmocka_unit_test(apples_roots_are_certificates_and_sign_themselves),
         cmocka_unit_test(bytes_that_are_no_certificate_are_refused),
