@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "sim/aea.h"
 #include "sim/build_list.h"
 
 #include <errno.h>
@@ -14,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define KEYS "/fcs-keys/"
 enum { BLOCK = 64 << 10, MANIFEST_CAP = 32 << 20 };
 
 /* ---- names ---- */
@@ -220,12 +222,34 @@ static enum MHD_Result send_file(struct sim_apple *apple, struct MHD_Connection 
     return result;
 }
 
+/* Keys of wrapped images, by their name; the media type is that of the real server. */
+static enum MHD_Result send_key(struct sim_apple *apple, struct MHD_Connection *connection, const char *url,
+                                const char *method)
+{
+    struct rv_error err = { 0 };
+    const char *name = url + strlen(KEYS);
+    bool named = strlen(name) == 44 && !strchr(name, '/');
+    RV_AUTO(rv_blob) pem = named ? sim_aea_key_pem(name, &err) : NULL;
+    record_file(apple, url, method, pem ? MHD_HTTP_OK : MHD_HTTP_NOT_FOUND, (struct range){ 0 });
+    if (!pem)
+        return send_bytes(connection, MHD_HTTP_NOT_FOUND, RV_SPAN_TEXT("no such key"));
+    struct MHD_Response *response = MHD_create_response_from_buffer(pem->len, pem->data, MHD_RESPMEM_MUST_COPY);
+    if (!response)
+        return MHD_NO;
+    MHD_add_response_header(response, "Content-Type", "binary/octet-stream");
+    enum MHD_Result result = MHD_queue_response(connection, MHD_HTTP_OK, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
 enum MHD_Result sim_apple_file(struct sim_apple *apple, struct MHD_Connection *connection, const char *url, bool head)
 {
     const char *method = head ? "HEAD" : "GET";
     RV_AUTO_TEXT path = file_of(apple, url);
     if (path)
         return send_file(apple, connection, url, method, path);
+    if (rv_text_starts(url, KEYS))
+        return send_key(apple, connection, url, method);
     RV_AUTO(rv_blob) manifest = manifest_of(apple, url);
     record_file(apple, url, method, manifest ? MHD_HTTP_OK : MHD_HTTP_NOT_FOUND, (struct range){ 0 });
     if (manifest)

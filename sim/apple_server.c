@@ -211,7 +211,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     if (strcmp(url, "/sim/set") == 0)
         return answer_settings(apple, connection);
     bool head = strcmp(method, "HEAD") == 0;
-    if (!head && strcmp(method, "GET") != 0)
+    /* A key may be asked for with a post too. */
+    if (!head && strcmp(method, "GET") != 0 && !rv_text_starts(url, "/fcs-keys/"))
         return say(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET, HEAD or POST");
     return sim_apple_file(apple, connection, url, head);
 }

@@ -9,6 +9,7 @@
  * Two threads share the work: this one receives and checks pieces, the other digests and writes.
  */
 #include "base/text.h"
+#include "sim/aea.h"
 #include "sim/diskimage.h"
 #include "sim/image4.h"
 #include "sim/restored_run.h"
@@ -30,10 +31,9 @@
 
 enum {
     ASR_PORT = 12345,
+    BESIDE_PORT = 12346, /* log of an 18.3 run */
     PIECE = 131072,
     SHA1_LEN = 20,
-    OPEN_MS = 60000,
-    ACCEPT_SLICE_MS = 100,
     SPLIT_MS = 30,
     STALL_MS = 3600000
 };
@@ -76,6 +76,8 @@ struct asr {
     uint32_t data_crc;
     uint64_t digested;
     struct sim_udif_stream *out;
+    struct sim_wrapped *wrapped; /* the image is a wrapped one */
+    bool tells;                  /* of its progress: it comes beside other steps */
     struct rv_error worker_err;
 };
 
@@ -260,14 +262,18 @@ static bool read_two_joined(struct asr *a, struct rv_error *err)
 /* One pass: what kind of image is it, and its list of chunks. The device does it twice (open, then scan). */
 static bool read_pass(struct asr *a, unsigned trailer_reads, struct rv_error *err)
 {
-    const struct rv_blob *trailer = NULL;
-    if (read_at(a, a->size - TRAILER_V1, TRAILER_V1, err) == NULL || read_at(a, 0, HEADER_V2, err) == NULL)
+    const struct rv_blob *trailer = NULL, *header = NULL;
+    if (read_at(a, a->size - TRAILER_V1, TRAILER_V1, err) == NULL || (header = read_at(a, 0, HEADER_V2, err)) == NULL)
         return false;
+    bool wrapped = sim_aea_is(rv_blob_span(header));
     for (unsigned i = 0; i < trailer_reads; i++)
         if ((trailer = read_at(a, a->size - SIM_UDIF_TRAILER, SIM_UDIF_TRAILER, err)) == NULL)
             return false;
-    if (read_at(a, 0, HEADER_SPARSE, err) == NULL ||
-        !sim_udif_trailer_read(rv_blob_span(trailer), a->size, &a->trailer, err))
+    if (read_at(a, 0, HEADER_SPARSE, err) == NULL)
+        return false;
+    if (wrapped) /* its list of chunks lies behind the encryption */
+        return a->wrapped != NULL || (a->wrapped = sim_wrapped_new(a->r, err)) != NULL;
+    if (!sim_udif_trailer_read(rv_blob_span(trailer), a->size, &a->trailer, err))
         return false;
     const struct rv_blob *list = read_at(a, a->trailer.xml_offset, a->trailer.xml_length, err);
     if (list == NULL)
@@ -288,7 +294,7 @@ static bool read_chunk(struct asr *a, const struct sim_udif_chunk *chunk, struct
 static bool read_chunks(struct asr *a, struct rv_error *err)
 {
     static const size_t first[] = { 0, 1, 1, 2, 3 };
-    size_t count = sim_udif_chunk_count(a->udif);
+    size_t count = a->udif != NULL ? sim_udif_chunk_count(a->udif) : 0;
     for (size_t i = 0; i < RV_COUNT(first); i++)
         if (first[i] < count && !read_chunk(a, sim_udif_chunk_at(a->udif, first[i]), err))
             return false;
@@ -346,6 +352,8 @@ static bool digest_and_write(struct asr *a, const struct block *block, struct rv
         if (!same_as_answers(a, a->digested, piece, err))
             return false;
         if (a->out != NULL && !sim_udif_stream_push(a->out, piece, err))
+            return false;
+        if (a->wrapped != NULL && !sim_wrapped_push(a->wrapped, piece, err))
             return false;
         a->digested += piece.len;
     }
@@ -466,9 +474,34 @@ static bool faults_in_stream(struct asr *a, uint64_t received, struct rv_error *
     return true;
 }
 
+/* What the host hears of the image while other steps go on. */
+static bool tell_progress(struct asr *a, uint64_t before, uint64_t received, struct rv_error *err)
+{
+    static const unsigned percents[] = { 1, 25, 50, 75, 99, 100 };
+    if (before == 0 && !restored_image_progress(a->r, 0, err))
+        return false;
+    for (size_t i = 0; i < RV_COUNT(percents); i++) {
+        uint64_t at = a->size / 100 * percents[i];
+        if (before < at && received >= at && !restored_image_progress(a->r, (int)percents[i], err))
+            return false;
+    }
+    return true;
+}
+
+static bool after_block(struct asr *a, const struct block *block, uint64_t before, uint64_t received,
+                        struct rv_error *err)
+{
+    if (before == 0 && a->wrapped != NULL && !sim_wrapped_ask(a->wrapped, rv_span(block->at[0], block->len[0]), err))
+        return false;
+    return !a->tells || tell_progress(a, before, received, err);
+}
+
 static bool receive_stream(struct asr *a, struct rv_error *err)
 {
     for (uint64_t received = 0; received < a->size;) {
+        uint64_t before = received;
+        if (a->r->ending)
+            return rv_fail(err, RV_E_GONE, "ASR: the restore ended meanwhile");
         if (!faults_in_stream(a, received, err))
             return false;
         struct block *block = next_block(a);
@@ -476,6 +509,8 @@ static bool receive_stream(struct asr *a, struct rv_error *err)
             return block != NULL ? false : rv_fail(err, RV_E_IO, "ASR: writing failed");
         for (size_t i = 0; i < block->pieces; i++)
             received += block->len[i];
+        if (!after_block(a, block, before, received, err))
+            return false;
         hand_block_over(a);
     }
     return true;
@@ -532,7 +567,7 @@ static bool take_stream(struct asr *a, int system_fd, struct rv_error *err)
         return rv_fail(err, RV_E_REFUSED, "ASR: the ticket names no system image");
     if (EVP_DigestInit_ex(a->whole, md, NULL) != 1)
         return rv_fail_nomem(err);
-    if (system_fd >= 0 && (a->out = sim_udif_stream_new(a->udif, system_fd, err)) == NULL)
+    if (system_fd >= 0 && a->wrapped == NULL && (a->out = sim_udif_stream_new(a->udif, system_fd, err)) == NULL)
         return false;
     struct timespec begun, ended;
     clock_gettime(CLOCK_MONOTONIC, &begun);
@@ -544,6 +579,8 @@ static bool take_stream(struct asr *a, int system_fd, struct rv_error *err)
                a->answer_count, a->checksums ? "on" : "off");
     if (!whole_is_right(a, rv_span(expected, expected_len), err))
         return false;
+    if (a->wrapped != NULL)
+        return sim_wrapped_finish(a->wrapped, system_fd, err);
     return a->out == NULL || sim_udif_stream_finish(a->out, err);
 }
 
@@ -591,6 +628,7 @@ static void asr_clear(struct asr *a)
     for (size_t i = 0; i < a->answer_count; i++)
         rv_blob_free(a->answers[i].bytes);
     sim_udif_stream_free(a->out);
+    sim_wrapped_free(a->wrapped);
     sim_udif_free(a->udif);
     EVP_MD_CTX_free(a->whole);
     EVP_MD_free(a->sha1);
@@ -607,13 +645,13 @@ static void prepare_socket(struct restored *r, int fd)
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
 }
 
-static bool run_on(struct restored *r, int fd, struct rv_error *err)
+static bool run_on(struct restored *r, int fd, bool beside, struct rv_error *err)
 {
     struct asr *a = rv_alloc(sizeof *a);
     if (a == NULL)
         return rv_fail_nomem(err);
     char text[16] = "";
-    *a = (struct asr){ .r = r, .wire = { .fd = fd, .device = r->device }, .checksums = true };
+    *a = (struct asr){ .r = r, .wire = { .fd = fd, .device = r->device }, .checksums = true, .tells = beside };
     /* For measuring hosts: neither the disk nor a digest of gigabytes, for which a phone has a processor of its own. */
     a->discard = sim_setting(r->device, "asr.discard", text, sizeof text) && strcmp(text, "yes") == 0;
     if (sim_setting(r->device, "asr.checksums", text, sizeof text) && strcmp(text, "no") == 0)
@@ -627,47 +665,111 @@ static bool run_on(struct restored *r, int fd, struct rv_error *err)
     return done;
 }
 
-/* The host's connection to ASR; a host that hangs up on restored meanwhile is not waited for. */
-static int accept_host(struct restored *r, struct sim_listener *listener, struct rv_error *err)
+static void log_asr(struct restored *r, unsigned port)
 {
-    int left = restored_patience_ms(r) < OPEN_MS ? restored_patience_ms(r) : OPEN_MS;
-    for (; left > 0; left -= ACCEPT_SLICE_MS) {
-        int fd = sim_port_accept(listener, left < ACCEPT_SLICE_MS ? left : ACCEPT_SLICE_MS);
-        if (fd >= 0)
-            return fd;
-        struct pollfd control = { .fd = r->wire.fd, .events = POLLRDHUP };
-        if (poll(&control, 1, 0) > 0) {
-            r->lost = true;
-            rv_fail(err, RV_E_GONE, "ASR: the host hung up");
-            return -1;
-        }
+    restored_log(r,
+                 "asr -source asr://localhost:%u -target /dev/disk0s1s1 -erase -noprompt --chunkchecksum "
+                 "--puppetstrings",
+                 port);
+}
+
+/* Listens and asks; NULL with err. */
+static struct sim_listener *ask_for_image(struct restored *r, uint16_t port, struct rv_error *err)
+{
+    char value[16];
+    if (sim_fault_take(r->device, "asr.refuse", value, sizeof value)) {
+        snprintf(value, sizeof value, "%d", port);
+        sim_setting_put(r->device, "fault.refuse_connect", value);
     }
-    rv_fail(err, RV_E_TIMEOUT, "ASR: no host connected");
-    return -1;
+    struct sim_listener *listener = sim_port_listen(r->device, port);
+    if (listener == NULL) {
+        rv_fail(err, RV_E_GONE, "ASR: the device left the bus");
+        return NULL;
+    }
+    plist_t message = restored_message("DataRequestMsg");
+    plist_dict_set_item(message, "DataType", plist_new_string("SystemImageData"));
+    if (port != ASR_PORT)
+        plist_dict_set_item(message, "DataPort", plist_new_uint(port));
+    if (r->generation->verification)
+        plist_dict_set_item(message, "WillSendImageVerificationProgress", plist_new_bool(1));
+    sim_record(r->device, "request", "SystemImageData");
+    if (restored_send(r, message, err))
+        return listener;
+    sim_port_close(listener);
+    rv_while(err, "asking the host for SystemImageData");
+    return NULL;
+}
+
+/* shown: where another thread can reach for the connection; NULL: the image comes by itself. */
+static bool run_listener(struct restored *r, struct sim_listener *listener, atomic_int *shown, struct rv_error *err)
+{
+    unsigned port = sim_port_number(listener);
+    int fd = restored_accept(r, listener, "ASR", err);
+    sim_port_close(listener);
+    if (fd < 0)
+        return false;
+    log_asr(r, port);
+    if (shown != NULL)
+        *shown = fd;
+    bool done = run_on(r, fd, shown != NULL, err);
+    if (shown != NULL)
+        *shown = -1;
+    sim_port_hangup(r->device, fd);
+    return done;
 }
 
 bool sim_asr_run(struct restored *r, struct rv_error *err)
 {
-    char value[16];
-    if (sim_fault_take(r->device, "asr.refuse", value, sizeof value)) {
-        char port[16];
-        snprintf(port, sizeof port, "%d", ASR_PORT);
-        sim_setting_put(r->device, "fault.refuse_connect", port);
+    struct sim_listener *listener = ask_for_image(r, ASR_PORT, err);
+    return listener != NULL && run_listener(r, listener, NULL, err);
+}
+
+/* ---- beside other steps ---- */
+
+struct sim_asr_run {
+    struct restored *r;
+    struct sim_listener *listener;
+    pthread_t thread;
+    atomic_int fd;
+    bool done;
+    struct rv_error err;
+};
+
+static void *run_beside(void *context)
+{
+    struct sim_asr_run *run = context;
+    run->done = run_listener(run->r, run->listener, &run->fd, &run->err);
+    if (!run->done)
+        sim_record(run->r->device, "asr", "failed: %s", run->err.depth > 0 ? run->err.text[0] : "");
+    return NULL;
+}
+
+bool sim_asr_start(struct restored *r, struct rv_error *err)
+{
+    struct sim_asr_run *run = rv_alloc(sizeof *run);
+    if (run == NULL)
+        return rv_fail_nomem(err);
+    *run = (struct sim_asr_run){ .r = r, .fd = -1, .listener = ask_for_image(r, BESIDE_PORT, err) };
+    if (run->listener == NULL || pthread_create(&run->thread, NULL, run_beside, run) != 0) {
+        sim_port_close(run->listener);
+        rv_free(run);
+        return err->depth > 0 ? false : rv_fail_nomem(err);
     }
-    struct sim_listener *listener = sim_port_listen(r->device, ASR_PORT);
-    if (listener == NULL)
-        return rv_fail(err, RV_E_GONE, "ASR: the device left the bus");
-    int fd = -1;
-    if (restored_ask(r, "SystemImageData", NULL, err))
-        fd = accept_host(r, listener, err);
-    sim_port_close(listener);
-    if (fd < 0)
-        return false;
-    restored_log(r,
-                 "asr -source asr://localhost:%d -target /dev/disk0s1s1 -erase -noprompt --chunkchecksum "
-                 "--puppetstrings",
-                 ASR_PORT);
-    bool done = run_on(r, fd, err);
-    sim_port_hangup(r->device, fd);
+    r->image = run;
+    return true;
+}
+
+bool sim_asr_await(struct restored *r, struct rv_error *err)
+{
+    struct sim_asr_run *run = r->image;
+    int fd = run->fd;
+    if (r->ending && fd >= 0)
+        (void)shutdown(fd, SHUT_RDWR);
+    pthread_join(run->thread, NULL);
+    bool done = run->done;
+    if (!done)
+        *err = run->err;
+    rv_free(run);
+    r->image = NULL;
     return done;
 }

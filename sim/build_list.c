@@ -51,13 +51,28 @@ plist_t sim_build_manifest(const char *ipsw)
     return xml ? sim_plist_parse(rv_blob_span(xml)) : NULL;
 }
 
-static plist_t find_in_manifest(plist_t manifest, struct rv_span id, char build[32])
+/* What an identity is looked for by: its UniqueBuildID, or the digest of one component. */
+struct wanted {
+    struct rv_span id;
+    const char *component;
+};
+
+static bool is_wanted(plist_t identity, const struct wanted *want)
+{
+    if (!want->component)
+        return rv_span_equal(sim_plist_data(identity, "UniqueBuildID"), want->id);
+    plist_t manifest = plist_dict_get_item(identity, "Manifest");
+    plist_t entry = PLIST_IS_DICT(manifest) ? plist_dict_get_item(manifest, want->component) : NULL;
+    return PLIST_IS_DICT(entry) && rv_span_equal(sim_plist_data(entry, "Digest"), want->id);
+}
+
+static plist_t find_in_manifest(plist_t manifest, const struct wanted *want, char build[32])
 {
     plist_t list = PLIST_IS_DICT(manifest) ? plist_dict_get_item(manifest, "BuildIdentities") : NULL;
     uint32_t count = PLIST_IS_ARRAY(list) ? plist_array_get_size(list) : 0;
     for (uint32_t i = 0; i < count; i++) {
         plist_t identity = plist_array_get_item(list, i);
-        if (!rv_span_equal(sim_plist_data(identity, "UniqueBuildID"), id))
+        if (!is_wanted(identity, want))
             continue;
         const char *number = sim_plist_text(manifest, "ProductBuildVersion");
         snprintf(build, 32, "%s", number ? number : "");
@@ -66,7 +81,7 @@ static plist_t find_in_manifest(plist_t manifest, struct rv_span id, char build[
     return NULL;
 }
 
-plist_t sim_build_find(const char *folder, struct rv_span unique_build_id, char build[32])
+static plist_t find_in_folder(const char *folder, const struct wanted *want, char build[32])
 {
     DIR *dir = opendir(folder);
     plist_t found = NULL;
@@ -77,10 +92,23 @@ plist_t sim_build_find(const char *folder, struct rv_span unique_build_id, char 
             continue;
         RV_AUTO_TEXT path = rv_path_join(folder, entry->d_name, &err);
         plist_t manifest = path ? sim_build_manifest(path) : NULL;
-        found = find_in_manifest(manifest, unique_build_id, build);
+        found = find_in_manifest(manifest, want, build);
         plist_free(manifest);
     }
     if (dir)
         closedir(dir);
     return found;
+}
+
+plist_t sim_build_find(const char *folder, struct rv_span unique_build_id, char build[32])
+{
+    const struct wanted want = { unique_build_id, NULL };
+    return find_in_folder(folder, &want, build);
+}
+
+plist_t sim_build_with_digest(const char *folder, const char *component, struct rv_span digest)
+{
+    char build[32];
+    const struct wanted want = { digest, component };
+    return find_in_folder(folder, &want, build);
 }

@@ -13,3 +13,5 @@ plist_t sim_build_find(const char *folder, struct rv_span unique_build_id, char 
 plist_t sim_build_manifest(const char *ipsw);
 /** One whole file of an IPSW, at most cap bytes. */
 struct rv_blob *sim_ipsw_file(const char *ipsw, const char *name, size_t cap, struct rv_error *err);
+/** The same by the digest of a component that no UniqueBuildID goes with (cryptexes). */
+plist_t sim_build_with_digest(const char *folder, const char *component, struct rv_span digest);

@@ -64,6 +64,23 @@ static const struct {
     { "rfts", "rfts" },
 };
 
+/* In a cryptex ticket (firmware notes 1.7). */
+static const struct {
+    const char *component, *tag;
+} cryptex_tags[] = {
+    { "Cryptex1,AppOS", "caos" },    { "Cryptex1,AppTrustCache", "trca" },    { "Cryptex1,AppVolume", "casy" },
+    { "Cryptex1,SystemOS", "csos" }, { "Cryptex1,SystemTrustCache", "trcs" }, { "Cryptex1,SystemVolume", "cssy" },
+};
+
+const char *sim_cryptex_tag(const char *component)
+{
+    for (size_t i = 0; i < sizeof cryptex_tags / sizeof cryptex_tags[0]; i++) {
+        if (strcmp(cryptex_tags[i].component, component) == 0)
+            return cryptex_tags[i].tag;
+    }
+    return NULL;
+}
+
 const char *sim_component_tag(const char *component)
 {
     for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "sim/aea.h"
 #include "sim/build_list.h"
 #include "sim/diskimage.h"
 #include "sim/image4.h"
@@ -76,13 +77,46 @@ static struct made_file *new_file(struct factory *f, const char *path, struct rv
 struct image_out {
     struct sim_zip *zip;
     EVP_MD_CTX *sha384, *sha1;
+    struct evp_cipher_ctx_st *cipher; /* of a wrapped image */
 };
+
+static bool put_image(struct image_out *out, struct rv_span bytes, struct rv_error *err)
+{
+    return EVP_DigestUpdate(out->sha384, bytes.ptr, bytes.len) == 1 &&
+           EVP_DigestUpdate(out->sha1, bytes.ptr, bytes.len) == 1 && sim_zip_data(out->zip, bytes, err);
+}
 
 static bool write_image(void *context, struct rv_span bytes, struct rv_error *err)
 {
     struct image_out *out = context;
-    return EVP_DigestUpdate(out->sha384, bytes.ptr, bytes.len) == 1 &&
-           EVP_DigestUpdate(out->sha1, bytes.ptr, bytes.len) == 1 && sim_zip_data(out->zip, bytes, err);
+    if (!out->cipher)
+        return put_image(out, bytes, err);
+    RV_AUTO(rv_blob) hidden = rv_blob_new(bytes.len, err);
+    return hidden && sim_aea_crypt(out->cipher, bytes.ptr, hidden->data, bytes.len) &&
+           put_image(out, rv_blob_span(hidden), err);
+}
+
+/* The head of a wrapped file. */
+static bool wrapped_head(const struct factory *f, const char *path, struct rv_buf *head, struct rv_error *err)
+{
+    char name[64];
+    sim_aea_key_name(path, f->content.version, f->content.build, f->content.seed, name);
+    return sim_aea_write(head, name, err);
+}
+
+static bool begin_wrapped(struct factory *f, const char *path, struct image_out *out, struct rv_error *err)
+{
+    RV_AUTO_CLEAR(rv_buf) head = RV_BUF(SIM_AEA_HEAD_MAX);
+    struct sim_aea aea;
+    uint8_t key[SIM_AEA_KEY];
+    if (!wrapped_head(f, path, &head, err) || !sim_aea_read(rv_buf_span(&head), &aea, err))
+        return false;
+    const char *name = strrchr(aea.url, '/');
+    RV_AUTO(rv_blob) pem = sim_aea_key_pem(name + 1, err);
+    if (!pem || !sim_aea_key(rv_blob_span(pem), aea.salt, key))
+        return rv_fail(err, RV_E_IO, "no key for %s", path);
+    out->cipher = sim_aea_cipher(key, 0);
+    return out->cipher && put_image(out, rv_buf_span(&head), err);
 }
 
 static bool make_system(struct factory *f, struct made_file *file, struct rv_error *err)
@@ -90,17 +124,19 @@ static bool make_system(struct factory *f, struct made_file *file, struct rv_err
     char label[64];
     snprintf(label, sizeof label, "%s (%s)", f->content.version, f->content.build);
     const struct sim_udif_recipe recipe = { f->what->system_bytes, f->what->seed, label };
-    struct image_out out = { f->zip, EVP_MD_CTX_new(), EVP_MD_CTX_new() };
+    struct image_out out = { f->zip, EVP_MD_CTX_new(), EVP_MD_CTX_new(), NULL };
     bool huge = f->what->system_bytes > (3ULL << 30);
     bool ok = out.sha384 && out.sha1 && EVP_DigestInit_ex(out.sha384, EVP_sha384(), NULL) == 1 &&
               EVP_DigestInit_ex(out.sha1, EVP_sha1(), NULL) == 1 &&
               sim_zip_begin(f->zip, file->path, f->what->deflate_image, huge, err);
     if (ok && f->what->system_bytes > DENSE_FROM)
         sim_zip_dense(f->zip);
-    ok = ok && sim_udif_write(&recipe, write_image, &out, err) && sim_zip_end(f->zip, err) &&
+    ok = ok && (!rv_text_ends(file->path, ".aea") || begin_wrapped(f, file->path, &out, err)) &&
+         sim_udif_write(&recipe, write_image, &out, err) && sim_zip_end(f->zip, err) &&
          EVP_DigestFinal_ex(out.sha384, file->sha384, NULL) == 1 && EVP_DigestFinal_ex(out.sha1, file->sha1, NULL) == 1;
     EVP_MD_CTX_free(out.sha384);
     EVP_MD_CTX_free(out.sha1);
+    sim_aea_cipher_free(out.cipher);
     return ok;
 }
 
@@ -111,10 +147,16 @@ static size_t size_of(const char *component)
     static const struct {
         const char *name;
         size_t size;
-    } sizes[] = { { "RestoreRamDisk", 3 << 20 }, { "KernelCache", 2 << 20 },
-                  { "SEP", 512 << 10 },          { "iBSS", 160 << 10 },
-                  { "iBEC", 224 << 10 },         { "iBoot", 224 << 10 },
-                  { "LLB", 96 << 10 },           { "RestoreKernelCache", 2 << 20 } };
+    } sizes[] = { { "RestoreRamDisk", 3 << 20 },
+                  { "KernelCache", 2 << 20 },
+                  { "SEP", 512 << 10 },
+                  { "iBSS", 160 << 10 },
+                  { "iBEC", 224 << 10 },
+                  { "iBoot", 224 << 10 },
+                  { "LLB", 96 << 10 },
+                  { "Cryptex1,SystemOS", 1 << 20 },
+                  { "Cryptex1,AppOS", 200 << 10 },
+                  { "RestoreKernelCache", 2 << 20 } };
     for (size_t i = 0; i < RV_COUNT(sizes); i++) {
         if (strcmp(sizes[i].name, component) == 0)
             return sizes[i].size;
@@ -159,7 +201,9 @@ static void own_tag(const char *component, char out[5])
     const char *known = sim_component_tag(component);
     /* A retagged file carries the tag of its plain use: RestoreKernelCache's file says krnl. */
     if (rv_text_starts(component, "Restore") && strcmp(component, "RestoreRamDisk") != 0) {
-        static const char *const plain[][2] = { { "RestoreLogo", "logo" }, { "RestoreTrustCache", "rtsc" } };
+        static const char *const plain[][2] = { { "RestoreANS", "rans" },
+                                                { "RestoreLogo", "logo" },
+                                                { "RestoreTrustCache", "rtsc" } };
         const char *rest = sim_component_tag(component + strlen("Restore"));
         known = rest ? rest : known;
         for (size_t i = 0; i < RV_COUNT(plain); i++)
@@ -205,6 +249,15 @@ static struct rv_blob *make_image(struct factory *f, const char *component, plis
     return payload ? sim_im4p_make(tag, version ? version : f->content.build, rv_blob_span(payload), err) : NULL;
 }
 
+/* Another wrapped image than the system's: a cryptex, which the host passes on and nobody here looks into. */
+static struct rv_blob *make_wrapped(struct factory *f, const char *component, const char *path, struct rv_error *err)
+{
+    RV_AUTO_CLEAR(rv_buf) head = RV_BUF(SIM_AEA_HEAD_MAX);
+    return wrapped_head(f, path, &head, err)
+               ? sim_content_make(&f->content, path, size_of(component), rv_buf_span(&head), err)
+               : NULL;
+}
+
 static bool make_file(struct factory *f, const char *component, plist_t entry, const char *path, struct rv_error *err)
 {
     struct made_file *file = new_file(f, path, err);
@@ -214,6 +267,8 @@ static bool make_file(struct factory *f, const char *component, plist_t entry, c
         return make_system(f, file, err);
     if (strcmp(component, "BasebandFirmware") == 0)
         file->bytes = sim_content_baseband(&f->content, entry, err);
+    else if (rv_text_ends(path, ".aea"))
+        file->bytes = make_wrapped(f, component, path, err);
     else if (is_raw(component, entry))
         file->bytes = sim_content_make(&f->content, path, size_of(component), RV_SPAN_TEXT("firmware\n"), err);
     else

@@ -21,6 +21,8 @@ enum form_flags {
     EAN = 1 << 10,         /* IsiBootEANFirmware */
     FTAB = 1 << 11,        /* IsFTAB */
     NO_DIGEST = 1 << 12,   /* hashes of its own instead */
+    BARE = 1 << 15,        /* no roles at all */
+    MEASURED = 1 << 14,    /* TBMDigests: the SEP's measured boot */
     RESEARCH = 1 << 13,    /* another file in the identities for research devices */
 };
 /* Which parameter a rule looks at, firmware of the flash or of the restore. */

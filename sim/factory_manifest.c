@@ -124,10 +124,11 @@ static plist_t rules_of(enum form_rules rules)
 
 static plist_t invented(const char *what, size_t len)
 {
-    uint8_t bytes[128];
+    uint8_t bytes[256];
     unsigned have = 0;
     EVP_Digest(what, strlen(what), bytes, &have, EVP_sha512(), NULL);
-    EVP_Digest(bytes, have, bytes + 64, &have, EVP_sha512(), NULL);
+    for (size_t at = 64; at < sizeof bytes; at += 64)
+        EVP_Digest(bytes, at, bytes + at, &have, EVP_sha512(), NULL);
     return plist_new_data((const char *)bytes, len < sizeof bytes ? len : sizeof bytes);
 }
 
@@ -195,10 +196,11 @@ static void put_roles(plist_t info, const struct maker *m, unsigned flags)
                   { EAN, "IsiBootEANFirmware", true },
                   { 0, "IsiBootNonEssentialFirmware", true } };
     for (size_t i = 0; i < RV_COUNT(roles); i++) {
-        if (flags & roles[i].flag || (roles[i].spelt_out && m->form->explicit_roles))
+        bool spelt_out = roles[i].spelt_out && m->form->explicit_roles && !(flags & BARE);
+        if (flags & roles[i].flag || spelt_out)
             plist_dict_set_item(info, roles[i].name, plist_new_bool((flags & roles[i].flag) != 0));
     }
-    if (flags & RAW || !m->form->explicit_roles)
+    if (flags & (RAW | BARE) || !m->form->explicit_roles)
         return;
     plist_dict_set_item(info, "Personalize", plist_new_bool(1));
 }
@@ -213,6 +215,8 @@ static void put_trust(plist_t entry, const struct maker *m, const struct form_ro
     } else if (!(row->flags & NO_FILE)) {
         plist_dict_set_item(entry, "Digest", invented(row->name, row->flags & SHORT_DIGEST ? 32 : m->digest));
     }
+    if (row->flags & MEASURED)
+        plist_dict_set_item(entry, "TBMDigests", invented("measured", 240));
     if (row->flags & (TRUSTED | UNTRUSTED))
         plist_dict_set_item(entry, "Trusted", plist_new_bool((row->flags & TRUSTED) != 0));
     /* Which of these patches fits is told by its fabrication revision and mode: even ones are for development. */
@@ -236,7 +240,7 @@ static plist_t component(const struct maker *m, const struct form_row *row)
     if (row->retag != NULL)
         plist_dict_set_item(info, "Img4PayloadType", plist_new_string(row->retag));
     put_roles(info, m, row->flags);
-    if (row->flags & RAW || rv_text_starts(row->name, "Cryptex1,"))
+    if ((row->flags & RAW && !(row->flags & FTAB)) || rv_text_starts(row->name, "Cryptex1,"))
         plist_dict_set_item(info, "HashMethod", plist_new_string(row->flags & NO_FILE ? "sha2-256" : "sha2-384"));
     if (row->flags & RAW)
         plist_dict_set_item(info, "Personalize", plist_new_bool(0));
@@ -262,7 +266,8 @@ static plist_t baseband(const struct form_baseband *form)
         snprintf(key, sizeof key, "%s-PartialDigest", *name);
         plist_dict_set_item(entry, key, invented(key, form->partial));
         snprintf(key, sizeof key, "%s-Version", *name);
-        plist_dict_set_item(entry, key, plist_new_uint(0x06cf0007));
+        if (strcmp(*name, "Misc") != 0)
+            plist_dict_set_item(entry, key, plist_new_uint(0x06cf0007));
         for (size_t i = 0; form->tables && i < RV_COUNT(tables); i++) {
             snprintf(key, sizeof key, "%s-%s", *name, tables[i]);
             plist_dict_set_item(entry, key, invented(key, 96));

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "sim/aea.h"
 #include "sim/build_list.h"
 #include "sim/diskimage.h"
 #include "sim/wire.h"
@@ -84,6 +85,53 @@ static bool unpack(zip_file_t *file, int fd, struct rv_error *err)
     }
 }
 
+/* A wrapped image behind another source. */
+struct wrapped_image {
+    const struct sim_image_source *from;
+    struct sim_aea aea;
+    uint8_t key[SIM_AEA_KEY];
+};
+
+static bool read_wrapped(void *context, uint64_t offset, void *to, size_t len, struct rv_error *err)
+{
+    struct wrapped_image *image = context;
+    uint64_t start = offset & ~(uint64_t)15;
+    size_t before = (size_t)(offset - start);
+    RV_AUTO(rv_blob) bytes = rv_blob_new(before + len, err);
+    if (!bytes || !image->from->read(image->from->context, image->aea.body + start, bytes->data, bytes->len, err))
+        return false;
+    struct evp_cipher_ctx_st *cipher = sim_aea_cipher(image->key, start);
+    bool ok = cipher && sim_aea_crypt(cipher, bytes->data, bytes->data, bytes->len);
+    sim_aea_cipher_free(cipher);
+    if (ok)
+        memcpy(to, bytes->data + before, len);
+    return ok || rv_fail(err, RV_E_CORRUPT, "the system image cannot be decrypted");
+}
+
+static bool open_wrapped(const struct sim_image_source *from, struct wrapped_image *image, struct rv_error *err)
+{
+    uint8_t head[SIM_AEA_HEAD_MAX];
+    size_t len = from->size < sizeof head ? (size_t)from->size : sizeof head;
+    *image = (struct wrapped_image){ .from = from };
+    if (!from->read(from->context, 0, head, len, err) || !sim_aea_read(rv_span(head, len), &image->aea, err))
+        return false;
+    const char *name = strrchr(image->aea.url, '/');
+    RV_AUTO(rv_blob) pem = sim_aea_key_pem(name ? name + 1 : "", err);
+    return pem && (sim_aea_key(rv_blob_span(pem), image->aea.salt, image->key) ||
+                   rv_fail(err, RV_E_CORRUPT, "the system image has no usable key"));
+}
+
+static bool expand_source(const struct sim_image_source *source, const char *path, int out, struct rv_error *err)
+{
+    struct wrapped_image image;
+    if (!rv_text_ends(path, ".aea"))
+        return sim_udif_expand(source, out, err);
+    if (!open_wrapped(source, &image, err))
+        return false;
+    const struct sim_image_source clear = { read_wrapped, &image, source->size - image.aea.body };
+    return sim_udif_expand(&clear, out, err);
+}
+
 static bool expand_from(zip_t *zip, const char *path, int out, struct rv_error *err)
 {
     zip_stat_t st;
@@ -97,7 +145,7 @@ static bool expand_from(zip_t *zip, const char *path, int out, struct rv_error *
         source.read = read_unpacked;
         ok = image.fd >= 0 && unpack(image.file, image.fd, err);
     }
-    ok = ok && sim_udif_expand(&source, out, err);
+    ok = ok && expand_source(&source, path, out, err);
     if (image.fd >= 0)
         close(image.fd);
     zip_fclose(image.file);

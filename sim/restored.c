@@ -269,8 +269,12 @@ void sim_restored_serve(struct sim_device *device, int fd)
             r->log = (struct rv_buf)RV_BUF(1024 * 1024);
             r->generation = restored_generation_for(boot->version);
             sim_device_identity(device, &r->identity);
+            r->device_word = (uint32_t)(r->identity.ecid * 2654435761u);
+            pthread_mutex_init(&r->lock, NULL);
             serve_requests(r);
             restored_forget_images(r);
+            plist_free(r->manifest);
+            pthread_mutex_destroy(&r->lock);
             rv_buf_clear(&r->log);
             rv_free(r);
         }

@@ -306,17 +306,38 @@ bool restored_wipe(struct restored *r, const struct restored_step *step, struct 
     return sim_install_wipe_data(r->device, err) || rv_while(err, "failed to format effaceable storage");
 }
 
+static bool verify_image(struct restored *r, struct rv_error *err)
+{
+    static const int percents[] = { 0, 1, 25, 50, 75, 99, 100 };
+    for (size_t i = 0; i < RV_COUNT(percents); i++) {
+        if (!restored_progress(r, 14, percents[i], err))
+            return false;
+        sim_pause(r->device, 3000);
+    }
+    return true;
+}
+
 bool restored_system_image(struct restored *r, const struct restored_step *step, struct rv_error *err)
 {
     (void)step;
     if (!sim_asr_run(r, err))
         return rv_while(err, "failed to restore the system image");
-    for (int percent = 0; percent <= 100; percent += 20) {
-        if (!restored_progress(r, 14, percent, err))
-            return false;
-        sim_pause(r->device, 3000);
-    }
-    return true;
+    return verify_image(r, err);
+}
+
+/* From 18 on it comes beside the other steps, which go on meanwhile. */
+bool restored_start_image(struct restored *r, const struct restored_step *step, struct rv_error *err)
+{
+    (void)step;
+    return sim_asr_start(r, err) || rv_while(err, "failed to restore the system image");
+}
+
+bool restored_await_image(struct restored *r, const struct restored_step *step, struct rv_error *err)
+{
+    (void)step;
+    if (!sim_asr_await(r, err))
+        return rv_while(err, "failed to restore the system image");
+    return verify_image(r, err);
 }
 
 /* ---- boot images ---- */
@@ -333,6 +354,16 @@ bool restored_install_image(struct restored *r, const struct restored_step *step
                 (r->skip_write || sim_install_flash(r->device, tag, img4, err));
     plist_free(answer);
     return done || rv_while(err, "failed to install %s", step->what);
+}
+
+/* Again, without telling of it. */
+bool restored_write_flash(struct restored *r, const struct restored_step *step, struct rv_error *err)
+{
+    (void)step;
+    for (size_t i = 0; i < r->flash_count && !r->skip_write; i++)
+        if (!sim_install_flash(r->device, r->flash[i].tag, rv_blob_span(r->flash[i].bytes), err))
+            return rv_while(err, "failed to flash firmware '%s'", r->flash[i].tag);
+    return true;
 }
 
 bool restored_flash(struct restored *r, const struct restored_step *step, struct rv_error *err)

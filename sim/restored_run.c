@@ -58,9 +58,11 @@ void restored_log(struct restored *r, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     struct rv_error err = { 0 };
+    pthread_mutex_lock(&r->lock);
     /* A full log only loses its end. */
     (void)rv_buf_add_format(&r->log, &err, "[%02d:%02d:%02d.%04ld-GMT]{3>6} %s\n", tm.tm_hour, tm.tm_min, tm.tm_sec,
                             now.tv_nsec / 100000, text);
+    pthread_mutex_unlock(&r->lock);
 }
 
 /* ---- messages ---- */
@@ -86,7 +88,9 @@ static bool lose_host(struct restored *r, struct rv_error *err, const char *what
 
 bool restored_send(struct restored *r, plist_t take_message, struct rv_error *err)
 {
+    pthread_mutex_lock(&r->lock);
     bool sent = !r->lost && sim_wire_plist_write(&r->wire, take_message);
+    pthread_mutex_unlock(&r->lock);
     plist_free(take_message);
     return sent || lose_host(r, err, "could not send message: connection closed");
 }
@@ -109,7 +113,7 @@ plist_t restored_receive(struct restored *r, struct rv_error *err)
     return NULL;
 }
 
-static plist_t message_new(const char *type)
+plist_t restored_message(const char *type)
 {
     plist_t message = plist_new_dict();
     plist_dict_set_item(message, "MsgType", plist_new_string(type));
@@ -118,7 +122,7 @@ static plist_t message_new(const char *type)
 
 bool restored_ask(struct restored *r, const char *type, plist_t take_arguments, struct rv_error *err)
 {
-    plist_t message = message_new("DataRequestMsg");
+    plist_t message = restored_message("DataRequestMsg");
     plist_dict_set_item(message, "DataType", plist_new_string(type));
     if (take_arguments != NULL)
         plist_dict_set_item(message, "Arguments", take_arguments);
@@ -136,9 +140,20 @@ plist_t restored_fetch(struct restored *r, const char *type, plist_t take_argume
     return answer;
 }
 
+bool restored_image_progress(struct restored *r, int percent, struct rv_error *err)
+{
+    char context[40];
+    snprintf(context, sizeof context, "%08X-0000-4000-8000-00000000065B", r->device_word);
+    plist_t message = restored_message("ProgressMsg");
+    plist_dict_set_item(message, "Operation", plist_new_uint(13));
+    plist_dict_set_item(message, "Progress", plist_new_uint((uint64_t)percent));
+    plist_dict_set_item(message, "AsyncContextUUID", plist_new_string(context));
+    return restored_send(r, message, err);
+}
+
 bool restored_progress(struct restored *r, unsigned operation, int progress, struct rv_error *err)
 {
-    plist_t message = message_new("ProgressMsg");
+    plist_t message = restored_message("ProgressMsg");
     plist_dict_set_item(message, "Operation", plist_new_uint(operation));
     plist_dict_set_item(message, "Progress", plist_new_uint((uint64_t)(int64_t)progress));
     return restored_send(r, message, err);
@@ -167,7 +182,7 @@ static bool send_checkpoint(struct restored *r, const struct restored_step *step
     const struct restored_generation *how = r->generation;
     if (step->checkpoint == 0 || (!complete && !how->checkpoint_names))
         return true;
-    plist_t message = message_new("CheckpointMsg");
+    plist_t message = restored_message("CheckpointMsg");
     plist_dict_set_item(message, "CHECKPOINT_ID", plist_new_uint(checkpoint_id(r, step)));
     plist_dict_set_item(message, "CHECKPOINT_RESULT", plist_new_uint((uint64_t)(int64_t)result));
     if (how->checkpoint_names)
@@ -237,7 +252,7 @@ static bool faults_before(struct restored *r, const struct restored_step *step, 
     if (sim_fault_at(device, "restored.oversize", step->name) && !send_raw(r, 0xFFFFFFF0u, "<plist>", err))
         return false;
     if (sim_fault_at(device, "restored.unknown_message", step->name) &&
-        !restored_send(r, message_new("MessageNobodyHasHeardOf"), err))
+        !restored_send(r, restored_message("MessageNobodyHasHeardOf"), err))
         return false;
     if (!restored_lie(r, step->name, err))
         return false;
@@ -250,6 +265,8 @@ static bool faults_before(struct restored *r, const struct restored_step *step, 
 
 static bool send_operation(struct restored *r, const struct restored_step *step, struct rv_error *err)
 {
+    if (step->op_flags & OP_IMAGE)
+        return restored_image_progress(r, 0, err);
     int progress = step->op_flags & OP_PERCENT ? 0 : step->op_flags & OP_VALUE ? step->progress : -1;
     for (unsigned i = 0; i < step->times; i++) {
         if (!restored_progress(r, step->operation, progress, err))
@@ -391,7 +408,7 @@ static void send_final_status(struct restored *r)
     restored_log(r, "CHECKPOINT BEGIN: RESTORED:[0x%04X] %s", final.checkpoint, final.name);
     (void)send_checkpoint(r, &final, 0, false, &err); /* its end is never sent */
     (void)rv_buf_add(&r->log, rv_span("", 1), &err);
-    plist_t message = message_new("StatusMsg");
+    plist_t message = restored_message("StatusMsg");
     plist_dict_set_item(message, "Status", plist_new_uint((uint64_t)(int64_t)r->status));
     if (r->status != 0) {
         plist_dict_set_item(message, "AMRError", plist_new_uint((uint64_t)(int64_t)r->status));
@@ -433,6 +450,10 @@ void restored_drive(struct restored *r)
     else if (r->generation->data_needs != NULL)
         r->host_check = r->generation;
     bool whole = run_table(r, r->generation->steps, r->generation->step_count);
+    r->ending = true;
+    struct rv_error ignored = { 0 };
+    if (r->image != NULL)
+        (void)sim_asr_await(r, &ignored);
     if (r->rebooting) {
         remember_failure(r);
         return;

@@ -6,6 +6,8 @@
 #include "sim/wire.h"
 
 #include <plist/plist.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 /* StatusMsg numbers (AMRestoreErrorDomain; restore protocol notes 2.5). */
 enum {
@@ -38,6 +40,7 @@ enum {
     OP_PERCENT = 1 << 0, /* progress 0 before and 100 after, not -1 before */
     OP_AFTER = 1 << 1,   /* after the work, not before it */
     OP_VALUE = 1 << 2,   /* progress is the row's value */
+    OP_IMAGE = 1 << 3,   /* of the image that comes beside: 0, with its context */
 };
 enum step_kind {
     STEP_WHOLE, /* begins, works, ends */
@@ -74,7 +77,10 @@ struct restored_generation {
     enum { DIRT_NONE, DIRT_BIT, DIRT_WORD } dirt; /* of the upper half of CHECKPOINT_ID: public clients mask it */
     bool fud_lists;                               /* FUDData by list and name (13 and later), not whole */
     bool fud_percent;                             /* and its operation in percent (18 and later) */
-    bool device_generated;                        /* FirmwareUpdaterData carries the request (16 and later) */
+    bool identity_dict;                           /* BuildIdentityDict and files before an updater (16 and later) */
+    bool verification;                            /* tells of the image's verification in percent (16 and later) */
+    bool receipts;                                /* ReceiptManifest before an updater (18 and later) */
+    bool device_generated;                        /* FirmwareUpdaterData carries the request (18 and later) */
     bool async;                                   /* the image comes beside the other steps (18 and later) */
     const struct restored_step *steps;
     size_t step_count;
@@ -107,8 +113,13 @@ struct restored {
     bool skip_write;                              /* setting "skip_write": a ramdisk that only says that it wrote */
     plist_t options;                              /* RestoreOptions; borrowed from the request */
     struct rv_buf log;
-    bool lost;      /* the host is gone or silent: nothing can be told to it any more */
-    bool rebooting; /* a fault took the device away */
+    atomic_bool lost;          /* the host is gone or silent: nothing can be told to it any more */
+    atomic_bool ending;        /* the run is over: what runs beside it must end too */
+    pthread_mutex_t lock;      /* the control connection's sending side, and the log */
+    uint32_t device_word;      /* makes contexts of one device alike */
+    plist_t manifest;          /* of the firmware, as the host told it last */
+    struct sim_asr_run *image; /* the image that comes beside the other steps */
+    bool rebooting;            /* a fault took the device away */
     int status;
     const struct restored_step *now;
     const struct restored_step *open[RESTORED_OPEN_MAX]; /* checkpoints that have begun and not ended */
@@ -122,6 +133,8 @@ void restored_drive(struct restored *r);
 
 /* ---- the conversation ---- */
 bool restored_send(struct restored *r, plist_t take_message, struct rv_error *err);
+/** A message of this MsgType, the caller's. */
+plist_t restored_message(const char *type);
 /** The next message that is an answer; messages of the host with a MsgType are noted and skipped. NULL: lost. */
 plist_t restored_receive(struct restored *r, struct rv_error *err);
 /** DataRequestMsg of this type; take_arguments may be NULL. */
@@ -143,7 +156,8 @@ bool sim_fault_at(struct sim_device *device, const char *name, const char *point
 /* ---- what steps do: restored_asks.c ---- */
 restored_step_fn restored_check_protocol, restored_check_host, restored_load_sep, restored_check_ticket, restored_fdr,
     restored_check_data, restored_wipe, restored_system_image, restored_install_image, restored_flash,
-    restored_previous_log, restored_proxy, restored_commit, restored_set_boot;
+    restored_previous_log, restored_proxy, restored_commit, restored_set_boot, restored_write_flash,
+    restored_start_image, restored_await_image;
 /* restored_images.c */
 restored_step_fn restored_fud, restored_personalized, restored_ean, restored_sealed_image;
 /* restored_chips.c */
@@ -155,9 +169,65 @@ void restored_forget_images(struct restored *r);
 bool restored_accept_image(struct restored *r, struct rv_span img4, const char *tag, const char *name,
                            struct rv_error *err);
 
+/* ---- restored_ports.c: answers on a connection of their own ---- */
+struct restored_port {
+    struct sim_listener *listener; /* NULL: closed */
+    const char *type;
+};
+/** Whether the host has hung up on the control connection. */
+bool restored_host_left(const struct restored *r);
+/** The host's connection to a port; -1 with err. Close it with sim_port_hangup. */
+int restored_accept(struct restored *r, struct sim_listener *listener, const char *who, struct rv_error *err);
+/** kind: DataRequestMsg or AsyncDataRequestMsg; `type` must outlive the port. */
+bool restored_port_open(struct restored *r, const char *kind, const char *type, plist_t take_arguments,
+                        struct restored_port *out, struct rv_error *err);
+/** The answer; the port is closed then. */
+plist_t restored_port_answer(struct restored *r, struct restored_port *port, struct rv_error *err);
+void restored_port_close(struct restored_port *port);
+plist_t restored_fetch_on_port(struct restored *r, const char *type, plist_t take_arguments, struct rv_error *err);
+
+/* ---- restored_key.c ---- */
+struct sim_aea;
+bool restored_key_ask(struct restored *r, const struct sim_aea *aea, bool again, struct restored_port *port,
+                      struct rv_error *err);
+bool restored_key_take(struct restored *r, const struct sim_aea *aea, struct restored_port *port, uint8_t key[32],
+                       struct rv_error *err);
+
+/* ---- restored_objects.c ---- */
+struct restored_file {
+    uint8_t sha384[48], sha256[32];
+    uint64_t bytes;
+};
+bool restored_fetch_identity(struct restored *r, struct rv_error *err);
+bool restored_fetch_receipt(struct restored *r, struct rv_error *err);
+/** A raw file in pieces (SourceBootObjectV4); only its digests are kept. */
+bool restored_fetch_file(struct restored *r, const char *name, struct restored_file *out, struct rv_error *err);
+bool restored_file_matches(struct restored *r, const char *name, const struct restored_file *file,
+                           struct rv_error *err);
+/** DeviceGeneratedTags. */
+plist_t restored_generated_tags(const char *ticket, const char *const *identity_tags, size_t count);
+restored_step_fn restored_cryptex, restored_async_wait, restored_attest;
+
 /* ---- asr.c ---- */
 /** Takes the system image from the host into system.img. */
 bool sim_asr_run(struct restored *r, struct rv_error *err);
+/** The same on a thread of its own, through a port that the request names. */
+bool sim_asr_start(struct restored *r, struct rv_error *err);
+/** Its end; true when the image is written. */
+bool sim_asr_await(struct restored *r, struct rv_error *err);
+/** ProgressMsg 13 of the image that comes beside. */
+bool restored_image_progress(struct restored *r, int percent, struct rv_error *err);
+
+/* ---- asr_wrapped.c ---- */
+struct sim_wrapped;
+struct sim_wrapped *sim_wrapped_new(struct restored *r, struct rv_error *err);
+/** The bytes of the file, front to back. */
+bool sim_wrapped_push(struct sim_wrapped *w, struct rv_span bytes, struct rv_error *err);
+/** After the first bytes: asks for the key. */
+bool sim_wrapped_ask(struct sim_wrapped *w, struct rv_span start, struct rv_error *err);
+/** After the last: takes the key, lays the volume into `fd`. */
+bool sim_wrapped_finish(struct sim_wrapped *w, int fd, struct rv_error *err);
+void sim_wrapped_free(struct sim_wrapped *w);
 
 /* ---- reverse_proxy.c ---- */
 /** Asks the host for one connection through the proxy and pings it. False when there is no host for it. */

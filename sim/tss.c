@@ -271,26 +271,42 @@ static int answer_ap(const struct sim_tss *tss, plist_t request, plist_t reply, 
 
 /* ---- coprocessors and baseband ---- */
 
-static struct rv_blob *peripheral_ticket(const char *pki, const char *name, struct rv_span nonce, struct rv_error *err)
+/* The form of a coprocessor's ticket is our own: its name, the nonce of the request, what else it is bound to, and
+ * the objects that it names. */
+struct peripheral {
+    const char *name;
+    struct rv_span nonce;
+    struct rv_buf properties, objects;
+};
+
+static struct rv_blob *peripheral_ticket(const char *pki, const struct peripheral *p, struct rv_error *err)
 {
-    RV_AUTO_CLEAR(rv_buf) set = RV_BUF(4096);
-    RV_AUTO_CLEAR(rv_buf) groups = RV_BUF(8192);
+    RV_AUTO_CLEAR(rv_buf) set = RV_BUF(16384);
+    RV_AUTO_CLEAR(rv_buf) groups = RV_BUF(SIM_TICKET_CAP);
     struct sim_signer signer = { 0 };
-    if (!sim_prop_text(&set, "tnam", name, err) || !sim_prop_octets(&set, "tnon", nonce, err) ||
-        !sim_ticket_group(&groups, "MANP", rv_buf_span(&set), err) || !sim_signer_load(pki, 0, false, &signer, err))
+    if (!sim_prop_text(&set, "tnam", p->name, err) || !sim_prop_octets(&set, "tnon", p->nonce, err) ||
+        !rv_buf_add(&set, rv_buf_span(&p->properties), err) ||
+        !sim_ticket_group(&groups, "MANP", rv_buf_span(&set), err) ||
+        !rv_buf_add(&groups, rv_buf_span(&p->objects), err) || !sim_signer_load(pki, 0, false, &signer, err))
         return NULL;
     struct rv_blob *ticket = sim_ticket_make(&signer, rv_buf_span(&groups), err);
     sim_signer_clear(&signer);
     return ticket;
 }
 
+static bool put_ticket(const struct sim_tss *tss, plist_t reply, const struct peripheral *p, struct rv_error *err)
+{
+    RV_AUTO(rv_blob) ticket = p->nonce.len <= 1024 ? peripheral_ticket(tss->pki, p, err) : NULL;
+    if (ticket)
+        set_data(reply, p->name, rv_blob_span(ticket));
+    return ticket != NULL;
+}
+
 static bool add_ticket(const struct sim_tss *tss, plist_t reply, const char *name, struct rv_span nonce,
                        struct rv_error *err)
 {
-    RV_AUTO(rv_blob) ticket = nonce.len <= 1024 ? peripheral_ticket(tss->pki, name, nonce, err) : NULL;
-    if (ticket)
-        set_data(reply, name, rv_blob_span(ticket));
-    return ticket != NULL;
+    const struct peripheral p = { name, nonce, RV_BUF(0), RV_BUF(0) };
+    return put_ticket(tss, reply, &p, err);
 }
 
 /* "SBL1-PartialDigest" -> "SBL1-Blob": the end of the file that the host stitches in. Our own form: the digest
@@ -340,9 +356,140 @@ static int answer_baseband(const struct sim_tss *tss, plist_t request, plist_t r
     return add_ticket(tss, reply, "BBTicket", sim_plist_data(request, "BbNonce"), err) ? STATUS_OK : -1;
 }
 
+/* What a request must state besides its nonce (firmware notes 4.4); which STATUS answers an omission is [I]. */
+enum field { A_NUMBER, A_FLAG, SOME_BYTES, A_TEXT };
+struct needed {
+    const char *ticket, *key;
+    enum field kind;
+};
+static const struct needed needed[] = {
+    { "BMU,Ticket", "BMU,BoardID", A_NUMBER },
+    { "BMU,Ticket", "BMU,ChipID", A_NUMBER },
+    { "BMU,Ticket", "BMU,UniqueID", SOME_BYTES },
+    { "Cryptex1,Ticket", "ApProductionMode", A_FLAG },
+    { "Cryptex1,Ticket", "ApSecurityMode", A_FLAG },
+    { "Cryptex1,Ticket", "Cryptex1,ChipID", A_NUMBER },
+    { "Cryptex1,Ticket", "Cryptex1,NonceDomain", A_NUMBER },
+    { "Cryptex1,Ticket", "Cryptex1,PreauthorizationVersion", A_TEXT },
+    { "Cryptex1,Ticket", "Cryptex1,ProductClass", A_NUMBER },
+    { "Cryptex1,Ticket", "Cryptex1,SubType", A_NUMBER },
+    { "Cryptex1,Ticket", "Cryptex1,Type", A_NUMBER },
+    { "Cryptex1,Ticket", "Cryptex1,UDID", SOME_BYTES },
+    { "Cryptex1,Ticket", "Cryptex1,Version", A_TEXT },
+    { "Rap,Ticket", "Rap,BoardID", A_NUMBER },
+    { "Rap,Ticket", "Rap,ChipID", A_NUMBER },
+    { "Rap,Ticket", "Rap,ECID", A_NUMBER },
+    { "Rap,Ticket", "Rap,SecurityDomain", A_NUMBER },
+    { "SE,Ticket", "SE,ChipID", A_NUMBER },
+    { "SE,Ticket", "SE,ID", SOME_BYTES },
+    { "SE,Ticket", "SE,RootKeyIdentifier", SOME_BYTES },
+    { "Savage,Ticket", "Savage,ChipID", A_NUMBER },
+    { "Savage,Ticket", "Savage,PatchEpoch", A_NUMBER },
+    { "Savage,Ticket", "Savage,UID", SOME_BYTES },
+    { "Yonkers,Ticket", "Yonkers,BoardID", A_NUMBER },
+    { "Yonkers,Ticket", "Yonkers,ChipID", A_NUMBER },
+    { "Yonkers,Ticket", "Yonkers,ECID", A_NUMBER },
+    { "Yonkers,Ticket", "Yonkers,PatchEpoch", A_NUMBER },
+};
+
+static bool is_there(plist_t request, const struct needed *need)
+{
+    plist_t node = item(request, need->key);
+    uint64_t value = 0;
+    switch (need->kind) {
+    case A_NUMBER:
+        return number(request, need->key, &value);
+    case A_FLAG:
+        return PLIST_IS_BOOLEAN(node);
+    case SOME_BYTES:
+        return sim_plist_data(request, need->key).len > 0;
+    case A_TEXT:
+        return sim_plist_text(request, need->key) != NULL;
+    }
+    return false;
+}
+
+static int check_needed(plist_t request, const char *name)
+{
+    for (size_t i = 0; i < RV_COUNT(needed); i++)
+        if (strcmp(needed[i].ticket, name) == 0 && !is_there(request, &needed[i]))
+            return STATUS_INTERNAL;
+    return STATUS_OK;
+}
+
+/* ---- cryptexes ---- */
+
+static bool put_cryptex_properties(plist_t request, struct rv_buf *set, struct rv_error *err)
+{
+    static const struct {
+        const char *key, *tag;
+    } numbers[] = { { "Cryptex1,ProductClass", "clas" },
+                    { "Cryptex1,ChipID", "fchp" },
+                    { "Cryptex1,NonceDomain", "ndom" },
+                    { "Cryptex1,SubType", "styp" },
+                    { "Cryptex1,Type", "type" } };
+    for (size_t i = 0; i < RV_COUNT(numbers); i++) {
+        uint64_t value = 0;
+        if (!number(request, numbers[i].key, &value) || !sim_prop_number(set, numbers[i].tag, value, err))
+            return false;
+    }
+    return sim_prop_text(set, "pave", sim_plist_text(request, "Cryptex1,PreauthorizationVersion"), err) &&
+           sim_prop_text(set, "vnum", sim_plist_text(request, "Cryptex1,Version"), err) &&
+           sim_prop_octets(set, "udid", sim_plist_data(request, "Cryptex1,UDID"), err);
+}
+
+/* The cryptexes of one of the builds that are signed here. */
+static bool is_known_part(const struct sim_tss *tss, const char *name, struct rv_span digest)
+{
+    plist_t identity = tss->files ? sim_build_with_digest(tss->files, name, digest) : NULL;
+    bool known = !tss->files || identity;
+    plist_free(identity);
+    return known;
+}
+
+static int put_cryptex_parts(const struct sim_tss *tss, plist_t request, struct rv_buf *objects, unsigned *count,
+                             struct rv_error *err)
+{
+    static const char *const parts[] = { "Cryptex1,AppOS",    "Cryptex1,AppTrustCache",    "Cryptex1,AppVolume",
+                                         "Cryptex1,SystemOS", "Cryptex1,SystemTrustCache", "Cryptex1,SystemVolume" };
+    for (size_t i = 0; i < RV_COUNT(parts); i++) {
+        struct rv_span digest = sim_plist_data(item(request, parts[i]), "Digest");
+        if (!item(request, parts[i]))
+            continue;
+        if (digest.len != 48)
+            return STATUS_INTERNAL;
+        if (!is_known_part(tss, parts[i], digest))
+            return STATUS_NOT_ELIGIBLE;
+        RV_AUTO_CLEAR(rv_buf) set = RV_BUF(4096);
+        if (!sim_prop_octets(&set, "DGST", digest, err) ||
+            !sim_prop_flag(&set, "EPRO", flag(item(request, parts[i]), "EPRO", true), err) ||
+            !sim_prop_flag(&set, "ESEC", flag(item(request, parts[i]), "ESEC", true), err) ||
+            !sim_ticket_group(objects, sim_cryptex_tag(parts[i]), rv_buf_span(&set), err))
+            return -1;
+        ++*count;
+    }
+    return *count ? STATUS_OK : STATUS_INTERNAL;
+}
+
+static int answer_cryptex(const struct sim_tss *tss, plist_t request, plist_t reply, struct sim_tss_summary *summary,
+                          struct rv_error *err)
+{
+    struct peripheral p = { "Cryptex1,Ticket", sim_plist_data(request, "Cryptex1,Nonce"), RV_BUF(8192),
+                            RV_BUF(SIM_TICKET_CAP) };
+    int status = p.nonce.len == 0 ? STATUS_NONCE : STATUS_OK;
+    if (status == STATUS_OK)
+        status = put_cryptex_parts(tss, request, &p.objects, &summary->components, err);
+    if (status == STATUS_OK &&
+        (!put_cryptex_properties(request, &p.properties, err) || !put_ticket(tss, reply, &p, err)))
+        status = -1;
+    rv_buf_clear(&p.properties);
+    rv_buf_clear(&p.objects);
+    return status;
+}
+
 /* "@SE,Ticket" -> "SE,Ticket", with the nonce "SE,Nonce". */
 static int answer_peripheral(const struct sim_tss *tss, plist_t request, const char *name, plist_t reply,
-                             struct rv_error *err)
+                             struct sim_tss_summary *summary, struct rv_error *err)
 {
     char nonce_key[64];
     const char *comma = strchr(name, ',');
@@ -351,6 +498,11 @@ static int answer_peripheral(const struct sim_tss *tss, plist_t request, const c
     bool must = !rv_text_starts(name, "eUICC") && !rv_text_starts(name, "Timer") && !rv_text_starts(name, "Baobab");
     if (must && nonce.len == 0)
         return STATUS_NONCE;
+    int status = check_needed(request, name);
+    if (status != STATUS_OK)
+        return status;
+    if (strcmp(name, "Cryptex1,Ticket") == 0)
+        return answer_cryptex(tss, request, reply, summary, err);
     return add_ticket(tss, reply, name, nonce, err) ? STATUS_OK : -1;
 }
 
@@ -368,7 +520,8 @@ static int answer_peripherals(const struct sim_tss *tss, plist_t request, plist_
             break;
         if (key[0] == '@' && rv_text_ends(key, ",Ticket") && flag(request, key, false) && status == STATUS_OK) {
             snprintf(summary->kind, sizeof summary->kind, "%.47s", key + 1);
-            status = strlen(key) < 64 ? answer_peripheral(tss, request, key + 1, reply, err) : STATUS_MALFORMED;
+            status =
+                strlen(key) < 64 ? answer_peripheral(tss, request, key + 1, reply, summary, err) : STATUS_MALFORMED;
         }
         free(key);
     }

@@ -28,3 +28,5 @@ struct rv_blob *sim_tss_answer(const struct sim_tss *tss, struct rv_span body, s
 
 /** Type tag of a manifest component's name ("RestoreRamDisk" -> "rdsk"); NULL when none is known. */
 const char *sim_component_tag(const char *component);
+/** The same in a cryptex ticket ("Cryptex1,SystemOS" -> "csos"). */
+const char *sim_cryptex_tag(const char *component);

@@ -3,6 +3,8 @@
 #include "restore_inside.h"
 
 #include "base/text.h"
+#include "sim/aea.h"
+#include "sim/tss.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,16 +155,179 @@ static plist_t answer_baseband(struct host *host, plist_t arguments)
     return answer;
 }
 
+/* ---- the signing server, without its HTTP ---- */
+
+static plist_t ask_server(struct host *host, plist_t take_request)
+{
+    const struct sim_tss tss = { .pki = host->pki };
+    struct sim_tss_summary summary;
+    struct rv_error err = { 0 };
+    char *text = NULL;
+    uint32_t len = 0;
+    plist_dict_set_item(take_request, "@HostPlatformInfo", plist_new_string("mac"));
+    plist_dict_set_item(take_request, "@VersionInfo", plist_new_string("libauthinstall-1104.0.9"));
+    plist_dict_set_item(take_request, "@UUID", plist_new_string("11111111-2222-3333-4444-555555555555"));
+    plist_to_xml(take_request, &text, &len);
+    plist_free(take_request);
+    struct rv_blob *reply = sim_tss_answer(&tss, rv_span(text, len), &summary, &err);
+    free(text);
+    const char *xml = reply != NULL ? memmem(reply->data, reply->len, "<?xml", 5) : NULL;
+    plist_t out = NULL;
+    if (xml != NULL)
+        plist_from_xml(xml, (uint32_t)(reply->len - (size_t)(xml - (const char *)reply->data)), &out);
+    else
+        fprintf(stderr, "# the signing server says %d\n", summary.status);
+    rv_blob_free(reply);
+    return out != NULL ? out : plist_new_dict();
+}
+
+/* "0x14" of a manifest is a number in a request. */
+static void copy_tag(plist_t to, plist_t identity, const char *key)
+{
+    uint64_t value = 0;
+    const char *text = host_text(identity, key);
+    plist_t node = host_child(identity, key);
+    if (text != NULL && rv_text_starts(text, "0x") && rv_text_number(text, 0, &value))
+        plist_dict_set_item(to, key, plist_new_uint(value));
+    else if (node != NULL)
+        plist_dict_set_item(to, key, plist_copy(node));
+}
+
+static void flip(plist_t request, const char *key)
+{
+    uint64_t len = 0;
+    const char *bytes =
+        PLIST_IS_DATA(host_child(request, key)) ? plist_get_data_ptr(host_child(request, key), &len) : NULL;
+    char copy[64];
+    if (bytes == NULL || len > sizeof copy)
+        return;
+    memcpy(copy, bytes, len);
+    copy[0] ^= 1;
+    plist_dict_set_item(request, key, plist_new_data(copy, len));
+}
+
+/* Which ticket an updater wants, and how its own words are called in a request. */
+static const struct {
+    const char *updater, *ticket, *prefix, *nonce;
+} tickets[] = {
+    { "Cryptex1", "@Cryptex1,Ticket", "", "Cryptex1,Nonce" },
+    { "Rose", "@Rap,Ticket", "", "Rap,Nonce" },
+    { "SE", "@SE,Ticket", "", "SE,Nonce" },
+    { "Savage", "@Savage,Ticket", "", "Savage,Nonce" },
+    { "T200", "@BMU,Ticket", "BMU,", "BMU,Nonce" },
+    { "Yonkers", "@Yonkers,Ticket", "", "Yonkers,Nonce" },
+};
+
+static size_t ticket_row(const char *updater)
+{
+    size_t i = 0;
+    while (i + 1 < RV_COUNT(tickets) && (updater == NULL || strcmp(tickets[i].updater, updater) != 0))
+        i++;
+    return i;
+}
+
+static plist_t updater_request(struct host *host, plist_t arguments, size_t row)
+{
+    plist_t generated = host_child(arguments, "DeviceGeneratedRequest"), request = plist_new_dict();
+    plist_t tags = host_child(host_child(arguments, "DeviceGeneratedTags"), "BuildIdentityTags");
+    if (PLIST_IS_DICT(generated)) {
+        plist_dict_merge(&request, generated);
+        for (uint32_t i = 0; PLIST_IS_ARRAY(tags) && i < plist_array_get_size(tags); i++)
+            copy_tag(request, host->identity, plist_get_string_ptr(plist_array_get_item(tags, i), NULL));
+        return request;
+    }
+    plist_t info = host_child(arguments, "MessageArgInfo");
+    plist_dict_iter at = NULL;
+    plist_dict_new_iter(info, &at);
+    for (;;) {
+        char *name = NULL, key[96];
+        plist_t value = NULL;
+        plist_dict_next_item(info, at, &name, &value);
+        if (value == NULL)
+            break;
+        snprintf(key, sizeof key, "%s%s", tickets[row].prefix, name);
+        plist_dict_set_item(request, key, plist_copy(value));
+        free(name);
+    }
+    free(at);
+    copy_tag(request, host->identity, "BMU,BoardID");
+    plist_dict_set_item(request, tickets[row].ticket, plist_new_bool(1));
+    return request;
+}
+
 static plist_t answer_updater(struct host *host, plist_t arguments)
 {
-    (void)host;
     const char *name = host_text(arguments, "MessageArgUpdaterName");
-    char key[64];
-    snprintf(key, sizeof key, "%s,Ticket", name != NULL ? name : "");
-    plist_t answer = plist_new_dict(), data = plist_new_dict();
-    plist_dict_set_item(data, key, plist_new_data("ticket", 6));
-    plist_dict_set_item(data, "FirmwareData", plist_new_data("firmware", 8));
+    size_t row = ticket_row(name);
+    plist_t request = updater_request(host, arguments, row), answer = plist_new_dict();
+    if (host->wrong == OTHER_NONCE && strcmp(host->what, name) == 0)
+        flip(request, tickets[row].nonce);
+    if (host->wrong == OTHER_UDID)
+        flip(request, "Cryptex1,UDID");
+    plist_t data = ask_server(host, request);
+    if (host_child(arguments, "DeviceGeneratedRequest") == NULL)
+        plist_dict_set_item(data, "FirmwareData", plist_new_data("firmware", 8));
     plist_dict_set_item(answer, "FirmwareResponseData", data);
+    return answer;
+}
+
+static plist_t answer_identity(struct host *host, plist_t arguments)
+{
+    plist_t answer = plist_new_dict();
+    const char *variant = host_text(arguments, "Variant");
+    plist_dict_set_item(answer, "BuildIdentityDict", plist_copy(host->identity));
+    plist_dict_set_item(answer, "Variant", plist_new_string(variant != NULL ? variant : "Erase"));
+    return answer;
+}
+
+static plist_t answer_receipt(struct host *host, plist_t arguments)
+{
+    (void)arguments;
+    plist_t answer = plist_new_dict();
+    plist_dict_set_item(answer, "ReceiptManifest", plist_copy(host_child(host->identity, "Manifest")));
+    return answer;
+}
+
+/* ---- files and keys ---- */
+
+bool host_stream_file(struct host *host, int fd, const char *component)
+{
+    enum { PIECE = 8192 };
+    const char *path = component != NULL ? host_text(host_info(host, component), "Path") : NULL;
+    struct rv_blob *file = path != NULL ? host_member(host, path) : NULL;
+    bool here = file != NULL && host->what != NULL && strcmp(host->what, component) == 0, sent = true;
+    if (here && host->wrong == FLIPPED_COMPONENT)
+        file->data[file->len / 2] ^= 0x10;
+    for (size_t at = 0; file != NULL && sent && at < file->len; at += PIECE) {
+        plist_t piece = plist_new_dict();
+        size_t len = file->len - at < PIECE ? file->len - at : PIECE;
+        plist_dict_set_item(piece, "FileData", plist_new_data((const char *)file->data + at, len));
+        sent = host_send(fd, piece);
+    }
+    rv_blob_free(file);
+    if (here && host->wrong == NO_END)
+        return sent;
+    plist_t end = plist_new_dict();
+    plist_dict_set_item(end, "FileDataDone", plist_new_bool(1));
+    return sent && host_send(fd, end);
+}
+
+static plist_t answer_url(struct host *host, plist_t arguments)
+{
+    struct rv_error err = { 0 };
+    const char *url = host_text(arguments, "RequestURL"), *method = host_text(arguments, "RequestMethod");
+    bool again = method != NULL && strcmp(method, "POST") == 0;
+    bool none = host->wrong == NO_KEY || (host->wrong == KEY_LATER && !again);
+    const char *name = url != NULL ? strrchr(url, '/') : NULL;
+    struct rv_blob *pem = sim_aea_key_pem(host->wrong == OTHER_KEY || name == NULL ? "another" : name + 1, &err);
+    plist_t answer = plist_new_dict(), headers = plist_new_dict();
+    plist_dict_set_item(headers, "Content-Type", plist_new_string("binary/octet-stream"));
+    plist_dict_set_item(answer, "ResponseBody",
+                        none ? plist_new_data("", 0) : plist_new_data((const char *)pem->data, pem->len));
+    plist_dict_set_item(answer, "ResponseBodyDone", plist_new_bool(1));
+    plist_dict_set_item(answer, "ResponseHeaders", headers);
+    plist_dict_set_item(answer, "ResponseStatus", plist_new_uint(none ? 404 : 200));
+    rv_blob_free(pem);
     return answer;
 }
 
@@ -203,6 +368,7 @@ static const struct {
     plist_t (*answer)(struct host *host, plist_t arguments);
 } answers[] = {
     { "BasebandData", answer_baseband },
+    { "BuildIdentityDict", answer_identity },
     { "DeviceTree", answer_tree },
     { "EANData", answer_ean },
     { "FUDData", answer_fud },
@@ -210,9 +376,12 @@ static const struct {
     { "KernelCache", answer_kernel },
     { "NORData", answer_nor },
     { "PersonalizedData", answer_personalized },
+    { "ReceiptManifest", answer_receipt },
     { "RootTicket", answer_ticket },
+    { "StreamedImageDecryptionKey", answer_url },
     { "SystemImageCanonicalMetadata", answer_metadata },
     { "SystemImageRootHash", answer_root_hash },
+    { "URLAsset", answer_url },
 };
 
 /* FDRTrustData, and whatever nobody has heard of: an empty dictionary. */

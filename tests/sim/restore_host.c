@@ -343,7 +343,7 @@ static bool write_all(int fd, const void *from, size_t len)
     return true;
 }
 
-static bool send_frame(int fd, plist_t take)
+bool host_send(int fd, plist_t take)
 {
     char *text = NULL;
     uint32_t len = 0;
@@ -370,13 +370,14 @@ static plist_t receive_frame(int fd)
 
 plist_t host_request(int fd, plist_t take_request)
 {
-    return send_frame(fd, take_request) ? receive_frame(fd) : NULL;
+    return host_send(fd, take_request) ? receive_frame(fd) : NULL;
 }
 
 /* ---- ASR ---- */
 
 struct asr_host {
     struct host *host;
+    uint16_t port;
     int fd;
     bool checksums;
     struct rv_blob *image;
@@ -492,17 +493,14 @@ static void asr_converse(struct asr_host *a)
     }
 }
 
-static void serve_image(struct host *host)
+/* Before 18 while nothing else happens, from 18 on beside it. */
+static void *run_image(void *context)
 {
-    if (host->wrong == NO_IMAGE)
-        return;
-    struct asr_host *a = calloc(1, sizeof *a);
-    a->host = host;
-    a->image = host_member(host, host_text(host_info(host, "OS"), "Path"));
-    a->fd = sim_device_connect(host->device, 12345);
+    struct asr_host *a = context;
+    a->fd = sim_device_connect(a->host->device, a->port);
     if (a->fd == -ECONNREFUSED) {
-        host->asr_connected_twice = true;
-        a->fd = host_connect(host->device, 12345);
+        a->host->asr_connected_twice = true;
+        a->fd = host_connect(a->host->device, a->port);
     }
     if (a->image != NULL && a->fd >= 0)
         asr_converse(a);
@@ -510,6 +508,21 @@ static void serve_image(struct host *host)
         close(a->fd);
     rv_blob_free(a->image);
     free(a);
+    return NULL;
+}
+
+static void serve_image(struct host *host, uint16_t port)
+{
+    if (host->wrong == NO_IMAGE)
+        return;
+    struct asr_host *a = calloc(1, sizeof *a);
+    a->host = host;
+    a->port = port;
+    a->image = host_member(host, host_text(host_info(host, "OS"), "Path"));
+    if (port == 12345)
+        run_image(a);
+    else
+        host->image_runs = pthread_create(&host->image_thread, NULL, run_image, a) == 0;
 }
 
 /* ---- the conversation ---- */
@@ -518,7 +531,7 @@ static bool chatter(struct host *host)
 {
     plist_t word = plist_new_dict();
     plist_dict_set_item(word, "MsgType", plist_new_string("HostChatter"));
-    return send_frame(host->fd, word);
+    return host_send(host->fd, word);
 }
 
 /* False: the conversation is over. */
@@ -538,16 +551,62 @@ static bool handle_request(struct host *host, plist_t message)
         static const char garbage[] = "\0\0\0\x0cnot a plist!";
         return write_all(host->fd, garbage, sizeof garbage - 1);
     }
+    uint64_t port = 0;
+    if (PLIST_IS_UINT(host_child(message, "DataPort")))
+        plist_get_uint_val(host_child(message, "DataPort"), &port);
     if (strcmp(type, "SystemImageData") == 0) {
-        serve_image(host);
+        serve_image(host, port != 0 ? (uint16_t)port : 12345);
         return true;
     }
+    if (strcmp(type, "SourceBootObjectV4") == 0)
+        return host_stream_file(host, host->fd, host_text(host_child(message, "Arguments"), "ImageName"));
     if (host->wrong == EXTRA_WORDS && !chatter(host))
         return false;
     plist_t answer = here && host->wrong == MISSING_KEY ? plist_new_dict() : host_answer(host, type, message);
     if (host->wrong == EXTRA_WORDS)
         plist_dict_set_item(answer, "KeyThatNobodyAskedFor", plist_new_bool(1));
-    return send_frame(host->fd, answer);
+    if (port == 0 || (here && host->wrong == ON_CONTROL))
+        return host_send(host->fd, answer);
+    int fd = host_connect(host->device, (uint16_t)port);
+    bool sent = fd >= 0 && host_send(fd, answer);
+    if (fd >= 0)
+        close(fd);
+    return sent;
+}
+
+/* ---- the record: what a transcript would show ---- */
+
+static uint64_t uint_of(plist_t message, const char *key)
+{
+    uint64_t value = 0;
+    if (PLIST_IS_UINT(host_child(message, key)))
+        plist_get_uint_val(host_child(message, key), &value);
+    return value;
+}
+
+static void record(struct host *host, const char *kind, plist_t message)
+{
+    plist_t arguments = host_child(message, "Arguments");
+    const char *detail = host_text(arguments, "ImageName");
+    uint8_t complete = 1;
+    if (host->record == NULL)
+        return;
+    if (detail == NULL)
+        detail = host_text(arguments, "ImageType");
+    if (detail == NULL)
+        detail = host_text(arguments, "MessageArgUpdaterName");
+    if (PLIST_IS_BOOLEAN(host_child(message, "CHECKPOINT_COMPLETE")))
+        plist_get_bool_val(host_child(message, "CHECKPOINT_COMPLETE"), &complete);
+    if (strcmp(kind, "CheckpointMsg") == 0)
+        fprintf(host->record, "%s %04X\n", complete ? "END" : "BEGIN",
+                (unsigned)uint_of(message, "CHECKPOINT_ID") & 0xFFFF);
+    else if (strcmp(kind, "ProgressMsg") == 0)
+        fprintf(host->record, "OP %u\n", (unsigned)uint_of(message, "Operation"));
+    else if (host_text(message, "DataType") != NULL)
+        fprintf(host->record, "%s %s %s\n", strcmp(kind, "DataRequestMsg") == 0 ? "ASK" : "ASYNC",
+                host_text(message, "DataType"), detail != NULL ? detail : "-");
+    else
+        fprintf(host->record, "MSG %s\n", kind);
 }
 
 static void take_status(struct host *host, plist_t message)
@@ -563,7 +622,7 @@ static void take_status(struct host *host, plist_t message)
         return;
     plist_t word = plist_new_dict();
     plist_dict_set_item(word, "MsgType", plist_new_string("ReceivedFinalStatusMsg"));
-    (void)send_frame(host->fd, word);
+    (void)host_send(host->fd, word);
 }
 
 static bool handle(struct host *host, plist_t message)
@@ -571,8 +630,14 @@ static bool handle(struct host *host, plist_t message)
     const char *kind = host_text(message, "MsgType");
     if (kind == NULL)
         return false;
-    if (strcmp(kind, "DataRequestMsg") == 0)
+    record(host, kind, message);
+    if (strcmp(kind, "DataRequestMsg") == 0 || strcmp(kind, "AsyncDataRequestMsg") == 0)
         return handle_request(host, message);
+    if (strcmp(kind, "RestoreAttestation") == 0) {
+        plist_t answer = plist_new_dict();
+        plist_dict_set_item(answer, "RestoreShouldAttest", plist_new_bool(0));
+        return host_send(host->fd, answer);
+    }
     if (strcmp(kind, "StatusMsg") == 0) {
         take_status(host, message);
         return false;
@@ -582,14 +647,51 @@ static bool handle(struct host *host, plist_t message)
         plist_get_uint_val(host_child(message, "Operation"), &operation);
         if (operation < 100)
             host->progress[operation]++;
+        host->image_progress += host_text(message, "AsyncContextUUID") != NULL;
     } else if (strcmp(kind, "CheckpointMsg") == 0) {
         host->checkpoints++;
+    } else if (strcmp(kind, "AsyncWait") == 0) {
+        host->async_waits++;
     } else if (strcmp(kind, "PreviousRestoreLogMsg") == 0) {
         host->previous_logs++;
     } else if (strcmp(kind, "BBUpdateStatusMsg") != 0) {
         host->unknown_messages++;
     }
     return true;
+}
+
+/* Every name that a public host announces (idevicerestore, pymobiledevice3): those that a ramdisk compares. */
+static plist_t all_options(void)
+{
+    static const char *const data[] = { "BasebandData",
+                                        "BuildIdentityDict",
+                                        "EANData",
+                                        "FDRTrustData",
+                                        "FUDData",
+                                        "FirmwareUpdaterData",
+                                        "KernelCache",
+                                        "MessageUseStreamedImageFile",
+                                        "NORData",
+                                        "PersonalizedData",
+                                        "ReceiptManifest",
+                                        "RootTicket",
+                                        "SourceBootObjectV4",
+                                        "SystemImageCanonicalMetadata",
+                                        "SystemImageData",
+                                        "SystemImageRootHash",
+                                        "URLAsset" };
+    static const char *const messages[] = {
+        "AsyncDataRequestMsg", "AsyncWait",          "CheckpointMsg", "DataRequestMsg",
+        "ProgressMsg",         "RestoreAttestation", "StatusMsg"
+    };
+    plist_t options = plist_new_dict(), types = plist_new_dict(), words = plist_new_dict();
+    for (size_t i = 0; i < RV_COUNT(data); i++)
+        plist_dict_set_item(types, data[i], plist_new_bool(0));
+    for (size_t i = 0; i < RV_COUNT(messages); i++)
+        plist_dict_set_item(words, messages[i], plist_new_bool(0));
+    plist_dict_set_item(options, "SupportedDataTypes", types);
+    plist_dict_set_item(options, "SupportedMessageTypes", words);
+    return options;
 }
 
 void host_restore(struct host *host)
@@ -608,13 +710,16 @@ void host_restore(struct host *host)
     plist_t start = plist_new_dict();
     plist_dict_set_item(start, "Request", plist_new_string("StartRestore"));
     plist_dict_set_item(start, "RestoreProtocolVersion", plist_new_uint(protocol));
-    plist_dict_set_item(start, "RestoreOptions", host->options != NULL ? plist_copy(host->options) : plist_new_dict());
-    bool going = send_frame(host->fd, start);
+    plist_dict_set_item(start, "RestoreOptions", host->options != NULL ? plist_copy(host->options) : all_options());
+    bool going = host_send(host->fd, start);
     while (going) {
         plist_t message = receive_frame(host->fd);
         going = message != NULL && handle(host, message);
         plist_free(message);
     }
+    if (host->image_runs)
+        pthread_join(host->image_thread, NULL);
+    host->image_runs = false;
     if (host->wrong == SILENT || host->wrong == NO_FINAL_WORD || host->wrong == LEAVES) {
         close(host->fd);
         host->fd = -1;

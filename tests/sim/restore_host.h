@@ -8,6 +8,8 @@
 #include "sim/apple.h"
 #include "sim/device.h"
 
+#include <pthread.h>
+#include <stdio.h>
 #include <zip.h>
 
 enum wrong {
@@ -27,7 +29,14 @@ enum wrong {
     NO_IMAGE,          /* never connects to ASR */
     NO_FINAL_WORD,     /* leaves without ReceivedFinalStatusMsg */
     OTHER_ERASE_TICKET,
-    OTHER_NAME, /* another image than the one that was named */
+    OTHER_NAME,  /* another image than the one that was named */
+    OTHER_NONCE, /* tickets of updater `what` are for another nonce */
+    OTHER_UDID,  /* the cryptex ticket is for another device */
+    ON_CONTROL,  /* request `what` is answered on the control connection, not on its own port */
+    NO_KEY,      /* URLAsset and what follows it: status 404 */
+    KEY_LATER,   /* URLAsset: status 404; StreamedImageDecryptionKey: the key */
+    OTHER_KEY,   /* another key than the one that was asked for */
+    NO_END,      /* a streamed file without FileDataDone, and nothing more */
 };
 
 struct host {
@@ -41,12 +50,16 @@ struct host {
     enum wrong wrong;
     const char *what;
     plist_t options; /* into StartRestore's RestoreOptions; NULL none */
+    pthread_t image_thread;
+    bool image_runs;
     /* what came of it */
     bool ended; /* a StatusMsg came */
     int64_t status;
     char *log;
     char requests[8192]; /* "NORData RootTicket …" */
     unsigned progress[100];
+    unsigned async_waits, image_progress;
+    FILE *record; /* every message of the device, one line each; NULL none */
     unsigned checkpoints, initiates, oob_reads, unknown_messages, previous_logs;
     bool asr_connected_twice;
     uint64_t streamed;

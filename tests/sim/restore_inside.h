@@ -18,3 +18,7 @@ void host_append_name(struct host *host, plist_t to, const char *component);
 struct rv_blob *host_sign(struct host *host, plist_t identity, bool other_nonce);
 /** The answer to a DataRequestMsg. */
 plist_t host_answer(struct host *host, const char *type, plist_t request);
+/** A framed property list. */
+bool host_send(int fd, plist_t take);
+/** A raw file of the firmware in pieces, and its end. */
+bool host_stream_file(struct host *host, int fd, const char *component);

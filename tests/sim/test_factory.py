@@ -4,6 +4,7 @@
 import glob
 import hashlib
 import io
+import json
 import os
 import plistlib
 import shutil
@@ -211,6 +212,68 @@ class Factory(unittest.TestCase):
             self.assertEqual(len(manifest['BuildIdentities'][0]['Manifest']['iBSS']['Digest']), length)
         for product in ('iPhone4,1', 'Toaster1,1'):
             self.assertIn('no firmware', sim('ipsw', '--out', self.path('x'), '--product', product, fails=True))
+
+    def test_each_model_gets_the_form_of_its_generation(self):
+        for product, version, variants in (('iPhone9,3', '15.4', 2), ('iPhone12,1', '26.2.1', 2), ('iPhone13,2', '26.2.1', 4)):
+            path = self.path('form.ipsw')
+            sim('ipsw', '--out', path, '--bytes', '1000000', '--product', product)
+            manifest, archive, _ = self.check_digests(path)
+            self.assertEqual(manifest['ProductVersion'], version)
+            names = [i['Info']['Variant'] for i in manifest['BuildIdentities']]
+            self.assertEqual(len(set(names)), variants)
+            self.assertEqual([n for n in names if n.startswith('Customer')],
+                             ['Customer Erase Install (IPSW)', 'Customer Upgrade Install (IPSW)'])
+            erase, update = manifest['BuildIdentities'][:2]
+            self.assertEqual(sorted(n for n in erase['Manifest'] if erase['Manifest'][n] != update['Manifest'][n]),
+                             ['RestoreRamDisk', 'RestoreTrustCache'])
+            self.assertEqual(erase['Manifest']['SystemVolume']['Info']['IsFUDFirmware'], True)
+
+    def test_wrapped_images_begin_as_real_ones_do(self):
+        path = self.path('wrapped.ipsw')
+        sim('ipsw', '--out', path, '--bytes', '1000000', '--product', 'iPhone13,2')
+        archive = zipfile.ZipFile(path)
+        manifest = plistlib.loads(archive.read('BuildManifest.plist'))['BuildIdentities'][0]['Manifest']
+        for name in ('OS', 'Cryptex1,SystemOS'):
+            data = archive.read(manifest[name]['Info']['Path'])
+            self.assertEqual(data[:8], b'AEA1\x01\x00\x00\x00')
+            at, end, records = 12, 12 + struct.unpack_from('<I', data, 8)[0], {}
+            while at < end:
+                length = struct.unpack_from('<I', data, at)[0]
+                key, value = data[at + 4:at + length].split(b'\0', 1)
+                records[key.decode()], at = value.decode(), at + length
+            self.assertEqual(at, end)
+            self.assertEqual(set(json.loads(records['com.apple.wkms.fcs-response'])), {'enc-request', 'wrapped-key'})
+            self.assertTrue(records['com.apple.wkms.fcs-key-url'].startswith('https://wkms-public.apple.com/fcs-keys/'))
+            self.assertNotIn(b'koly', data)
+        app = archive.read(manifest['Cryptex1,AppOS']['Info']['Path'])
+        self.assertNotEqual(app[:4], b'AEA1')
+
+    def test_forms_have_the_keys_of_real_manifests(self):
+        for product, pattern, board in (('iPhone9,3', '*15.4*', 'd101ap'), ('iPhone13,2', '*26.2.1*', 'd53gap')):
+            real = shared('buildmanifest/' + pattern)
+            if not real:
+                self.skipTest('no samples here')
+            path = self.path('own.ipsw')
+            sim('ipsw', '--out', path, '--bytes', '1000', '--product', product)
+            own = plistlib.loads(zipfile.ZipFile(path).read('BuildManifest.plist'))
+            with open(real[0], 'rb') as file:
+                theirs = plistlib.load(file)
+            for mine in own['BuildIdentities']:
+                same = [i for i in theirs['BuildIdentities'] if i['Info']['DeviceClass'] == board and
+                        i['Info']['Variant'] == mine['Info']['Variant']][0]
+                self.assertEqual(set(mine), set(same))
+                self.assertEqual(set(mine['Info']), set(same['Info']))
+                self.assertEqual(set(mine['Manifest']), set(same['Manifest']))
+                for name, entry in mine['Manifest'].items():
+                    other = same['Manifest'][name]
+                    self.assertEqual(set(entry), set(other), name)
+                    flags = lambda info: {k: v for k, v in info.items() if k not in ('Path', 'RestoreRequestRules')}
+                    if name != 'BasebandFirmware':
+                        self.assertEqual(flags(entry['Info']), flags(other['Info']), name)
+                    self.assertEqual(entry['Info'].get('RestoreRequestRules'), other['Info'].get('RestoreRequestRules'), name)
+                    for key, value in entry.items():
+                        if isinstance(value, bytes) and name != 'BasebandFirmware' and key != 'TBMDigests':
+                            self.assertEqual(len(value), len(other[key]), (name, key))
 
     def test_damage_is_of_the_kind_that_was_asked_for(self):
         bad = self.path('bad.ipsw')

@@ -413,7 +413,9 @@ static void a_host_without_the_required_types_is_told_that_it_is_too_old(void **
 {
     struct rig *rig = *state;
     sim_setting_put(rig->device, "restored.host_check", "yes");
-    rig_restore(rig, false, RIGHT, NULL);
+    rig_boot(rig, false);
+    rig->host.options = plist_new_dict();
+    host_restore(&rig->host);
     rig_assert_failed(rig, 100, "You may need to update your host tools");
     assert_non_null(strstr(rig->host.log, "(required): MessageUseStreamedImageFile"));
     assert_non_null(strstr(rig->host.log, "(optional): URLAsset"));

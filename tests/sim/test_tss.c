@@ -252,7 +252,12 @@ static void a_coprocessor_gets_a_ticket_that_only_it_takes(void **state)
     const struct sim_tss tss = { .pki = pki };
     plist_t reply = NULL;
     char why[200];
-    assert_int_equal(ask_of(&tss, peripheral_request("SE,Ticket", "SE,Nonce"), &reply, NULL), 0);
+    plist_t request = peripheral_request("SE,Ticket", "SE,Nonce");
+    assert_int_equal(ask(plist_copy(request)), 126); /* whose secure element? */
+    plist_dict_set_item(request, "SE,ChipID", plist_new_uint(0x73));
+    plist_dict_set_item(request, "SE,ID", plist_new_data("id", 2));
+    plist_dict_set_item(request, "SE,RootKeyIdentifier", plist_new_data("key", 3));
+    assert_int_equal(ask_of(&tss, request, &reply, NULL), 0);
     struct rv_span ticket = sim_plist_data(reply, "SE,Ticket");
     assert_null(plist_dict_get_item(reply, "BBTicket"));
     assert_true(sim_peripheral_ticket_accept(ticket, rv_blob_span(root), "SE,Ticket", RV_SPAN_TEXT("0123456789abcdef"),
@@ -270,7 +275,77 @@ static void a_coprocessor_gets_a_ticket_that_only_it_takes(void **state)
     assert_string_equal(why, "the signing certificate is one for the application processor");
     plist_free(reply);
     assert_int_equal(ask(peripheral_request("Savage,Ticket", NULL)), 5);
-    assert_int_equal(ask(peripheral_request("Yonkers,Ticket", "Yonkers,Nonce")), 0);
+    assert_int_equal(ask(peripheral_request("Wireless1,Ticket", "Wireless1,Nonce")), 0);
+}
+
+/* As a device generates it and a host completes it from the build identity. */
+static plist_t cryptex_request(void)
+{
+    static const char *const numbers[] = { "Cryptex1,ChipID", "Cryptex1,NonceDomain", "Cryptex1,ProductClass",
+                                           "Cryptex1,SubType", "Cryptex1,Type" };
+    static const char *const parts[] = { "Cryptex1,SystemOS", "Cryptex1,AppVolume" };
+    plist_t r = base_request();
+    char bytes[48] = { 7 };
+    plist_dict_set_item(r, "@Cryptex1,Ticket", plist_new_bool(1));
+    plist_dict_set_item(r, "ApProductionMode", plist_new_bool(1));
+    plist_dict_set_item(r, "ApSecurityMode", plist_new_bool(1));
+    plist_dict_set_item(r, "Cryptex1,Nonce", plist_new_data(bytes, 32));
+    plist_dict_set_item(r, "Cryptex1,UDID", plist_new_data(bytes, 24));
+    plist_dict_set_item(r, "Cryptex1,Version", plist_new_string("23.3.71.0.0,0"));
+    plist_dict_set_item(r, "Cryptex1,PreauthorizationVersion", plist_new_string("23.3.71.0.0,0"));
+    for (size_t i = 0; i < RV_COUNT(numbers); i++)
+        plist_dict_set_item(r, numbers[i], plist_new_uint(i + 1));
+    for (size_t i = 0; i < RV_COUNT(parts); i++) {
+        plist_t part = plist_new_dict();
+        bytes[1] = (char)i;
+        plist_dict_set_item(part, "Digest", plist_new_data(bytes, 48));
+        plist_dict_set_item(r, parts[i], part);
+    }
+    return r;
+}
+
+static void a_cryptex_ticket_names_its_parts_and_its_device(void **state)
+{
+    (void)state;
+    const struct sim_tss tss = { .pki = pki };
+    plist_t reply = NULL;
+    char why[200], bytes[48] = { 7 };
+    uint8_t digest[64];
+    assert_int_equal(ask_of(&tss, cryptex_request(), &reply, NULL), 0);
+    struct rv_span ticket = sim_plist_data(reply, "Cryptex1,Ticket");
+    assert_true(sim_peripheral_ticket_accept(ticket, rv_blob_span(root), "Cryptex1,Ticket", rv_span(bytes, 32), why,
+                                             sizeof why));
+    assert_true(rv_span_equal(sim_ticket_octets(ticket, "udid"), rv_span(bytes, 24)));
+    assert_int_equal(sim_ticket_digest(ticket, "csos", digest, sizeof digest), 48);
+    assert_memory_equal(digest, bytes, 48);
+    assert_int_equal(sim_ticket_digest(ticket, "casy", digest, sizeof digest), 48);
+    assert_int_equal(sim_ticket_digest(ticket, "caos", digest, sizeof digest), 0);
+    plist_free(reply);
+}
+
+static void a_cryptex_request_must_be_whole(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key;
+        int status;
+    } cases[] = { { "Cryptex1,Nonce", 5 },        { "Cryptex1,UDID", 126 },
+                  { "Cryptex1,ChipID", 126 },     { "Cryptex1,ProductClass", 126 },
+                  { "Cryptex1,Version", 126 },    { "Cryptex1,PreauthorizationVersion", 126 },
+                  { "ApProductionMode", 126 },    { "ApSecurityMode", 126 },
+                  { "Cryptex1,NonceDomain", 126 } };
+    for (size_t i = 0; i < RV_COUNT(cases); i++) {
+        plist_t request = cryptex_request();
+        plist_dict_remove_item(request, cases[i].key);
+        assert_int_equal(ask(request), cases[i].status);
+    }
+    plist_t text = cryptex_request(); /* a manifest's "0xFF10" is not a number */
+    plist_dict_set_item(text, "Cryptex1,ChipID", plist_new_string("0xFF10"));
+    assert_int_equal(ask(text), 126);
+    plist_t none = cryptex_request();
+    plist_dict_remove_item(none, "Cryptex1,SystemOS");
+    plist_dict_remove_item(none, "Cryptex1,AppVolume");
+    assert_int_equal(ask(none), 126);
 }
 
 static plist_t baseband_request(void)
@@ -330,6 +405,8 @@ int main(void)
         cmocka_unit_test(it_refuses_everything_or_one_build_when_told_to),
         cmocka_unit_test(an_older_chip_gets_the_older_chain),
         cmocka_unit_test(a_coprocessor_gets_a_ticket_that_only_it_takes),
+        cmocka_unit_test(a_cryptex_ticket_names_its_parts_and_its_device),
+        cmocka_unit_test(a_cryptex_request_must_be_whole),
         cmocka_unit_test(the_baseband_gets_a_ticket_and_a_blob_for_each_signed_element),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
