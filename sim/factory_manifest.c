@@ -169,6 +169,10 @@ static void expand_path(const struct maker *m, const struct form_row *row, char 
         at += n > 0 ? (size_t)n : 0;
     }
     out[at < size ? at : size - 1] = 0;
+    /* Before 18 images were not wrapped. */
+    char *wrapped = strtoul(m->version, NULL, 10) < 18 ? strstr(out, ".aea") : NULL;
+    if (wrapped != NULL)
+        memmove(wrapped, wrapped + 4, strlen(wrapped + 4) + 1);
     /* "x.RELEASE.im4p" -> "x.RESEARCH_RELEASE.im4p", "kernelcache.release.x" -> "kernelcache.research.x" */
     if (!m->research || !(row->flags & RESEARCH))
         return;

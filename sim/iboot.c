@@ -5,6 +5,8 @@
  */
 #include "sim/model.h"
 
+#include "sim/image4.h"
+
 #include "base/text.h"
 
 #include <errno.h>
@@ -227,16 +229,31 @@ static bool wants_rsep(const struct sim_device *device)
     return strtoul(device->iboot.boot.version, NULL, 10) >= 14;
 }
 
+/* From 12 on the ramdisk runs nothing that its trust cache does not list: iBoot loads it before, where there is one. */
+static bool wants_trust_cache(const struct sim_device *device)
+{
+    uint8_t digest[64];
+    return device->iboot.boot.ticket != NULL &&
+           sim_ticket_digest(rv_blob_span(device->iboot.boot.ticket), "rtsc", digest, sizeof digest) > 0;
+}
+
+static bool is_wanted(const struct sim_device *device, const char *tag)
+{
+    if (strcmp(tag, "rsep") == 0)
+        return wants_rsep(device);
+    return strcmp(tag, "rtsc") != 0 || wants_trust_cache(device);
+}
+
 static void do_bootx(struct sim_device *device, const char *rest)
 {
-    static const char *const needed[] = { "rdsk", "rdtr", "rsep" };
+    static const char *const needed[] = { "rdsk", "rdtr", "rsep", "rtsc" };
     struct rv_span payload;
     (void)rest;
     if (!in_ibec(device, "bootx") || !take_image(device, "rkrn", &payload))
         return;
     bool whole = device->iboot.ramdisk_known;
     for (size_t i = 0; i < RV_COUNT(needed); i++) {
-        if (!loaded(device, needed[i]) && (strcmp(needed[i], "rsep") != 0 || wants_rsep(device))) {
+        if (!loaded(device, needed[i]) && is_wanted(device, needed[i])) {
             sim_record(device, "refused", "the kernel finds no %s and panics", needed[i]);
             whole = false;
         }

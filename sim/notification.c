@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Three small conversations in property lists: notification_proxy, heartbeat, preboardservice_v2.
- * Sources: libimobiledevice 1.3.0 src/notification_proxy.c, src/heartbeat.c, include/libimobiledevice/preboard.h.
+ * Two small conversations in property lists: notification_proxy, heartbeat.
+ * Sources: libimobiledevice 1.3.0 src/notification_proxy.c, src/heartbeat.c.
  */
 #include "sim/service_list.h"
 
 #include <string.h>
 
-enum { REQUEST_MAX = 65536, PREBOARD_MAX = 4 * 1024 * 1024, HEARTBEAT_S = 10, LOOK_MS = 200 };
+enum { REQUEST_MAX = 65536, HEARTBEAT_S = 10, LOOK_MS = 200 };
 #define REQUEST_PAIR "com.apple.mobile.lockdown.request_pair"
 
 static bool send_pair(struct sim_wire *wire, const char *key, const char *text, const char *key2, plist_t value)
@@ -92,28 +92,4 @@ void sim_heartbeat_serve(struct sim_device *device, struct sim_wire *wire)
         alive = command != NULL && strcmp(command, "Polo") == 0 && quiet_until_next_beat(wire);
         plist_free(answer);
     }
-}
-
-/* A phone with a passcode would ask for it here; one that needs none says Skip. */
-static bool preboard_one(struct sim_device *device, struct sim_wire *wire)
-{
-    plist_t request = sim_wire_plist_read(wire, PREBOARD_MAX, -1);
-    const char *command = sim_plist_text(request, "Command");
-    bool good = command != NULL;
-    if (good) {
-        bool commit = strcmp(command, "CommitStashbag") == 0;
-        sim_record(device, "preboard", "%s answered", command);
-        plist_t reply = plist_new_dict();
-        plist_dict_set_item(reply, commit ? "StashbagCommitComplete" : "Skip", plist_new_bool(1));
-        good = sim_wire_plist_write(wire, reply);
-        plist_free(reply);
-    }
-    plist_free(request);
-    return good;
-}
-
-void sim_preboard_serve(struct sim_device *device, struct sim_wire *wire)
-{
-    while (preboard_one(device, wire))
-        continue;
 }

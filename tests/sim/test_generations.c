@@ -178,8 +178,8 @@ static void the_image_comes_beside_the_other_steps(void **state)
     assert_true(rig->host.progress[14] >= 7);
     assert_true(rig->host.async_waits == 13);
     assert_asked(rig, "URLAsset");
-    assert_asked(rig, "ReceiptManifest FirmwareUpdaterData BuildIdentityDict SourceBootObjectV4 SourceBootObjectV4 "
-                      "SourceBootObjectV4 SourceBootObjectV4 SourceBootObjectV4 SourceBootObjectV4");
+    assert_asked(rig, "ReceiptManifest FirmwareUpdaterData BuildIdentityDict SourceBootObjectV4 URLAsset "
+                      "SourceBootObjectV4 SourceBootObjectV4 SourceBootObjectV4 SourceBootObjectV4 SourceBootObjectV4");
     assert_asked(rig, "KernelCache DeviceTree SystemImageRootHash SystemImageCanonicalMetadata SystemImageRootHash");
     assert_null(strstr(rig->host.requests, "StreamedImageDecryptionKey"));
 }
