@@ -3,7 +3,7 @@
 """A restore against what the computer could do at most, and against idevicerestore. Writes docs/performance.md.
 
 usage: bench_restore.py PROGRAM [ceilings|beside|memory]...     PROGRAM: an optimised build of revive
-REVIVE_BENCH_GB: size of the image for the runs side by side (default 4); REVIVE_BENCH_BIG_GB: of the one whose memory is
+REVIVE_BENCH_GB: size of the image for the runs side by side (default 2); REVIVE_BENCH_BIG_GB: of the one whose memory is
 measured (default 8, written to disk once); REVIVE_BENCH_ROUNDS: pairs measured (default 5). TMPDIR: where they lie.
 A part that is not asked for keeps what docs/performance.md says of it.
 """
@@ -92,7 +92,7 @@ def ceilings(build, folder):
 def side_by_side(build, folder):
     if not shutil.which("idevicerestore"):
         sys.exit("idevicerestore is not installed")
-    gigabytes = float(os.environ.get("REVIVE_BENCH_GB", "4"))
+    gigabytes = float(os.environ.get("REVIVE_BENCH_GB", "2"))
     ipsw = folder + "/beside.ipsw"
     make_ipsw(build, ipsw, gigabytes)
     os.mkdir(folder + "/beside")
