@@ -43,6 +43,26 @@ for name, pragmas in (("plain", ["page_size=512"]), ("utf16", ["page_size=512", 
     data[16:18] = b"\x40\x00"  # a page size that lies
     put("sqlite_db", name + "-lying", data)
 
+path, con = build("page", ["page_size=512"])
+con.close()
+pages = bytearray(open(path, "rb").read())[512 * 4:512 * 8]
+for name, how in (("live", 0), ("freed", 4), ("trunk", 8), ("utf16", 64 + 4)):
+    put("sqlite_page", name, bytes([how]) + pages)
+put("sqlite_page", "cut", bytes([4]) + pages[:700])
+pages[3:5] = b"\x00\xff"  # a count of cells that lies
+put("sqlite_page", "lying", bytes([4]) + pages)
+
+# m(id, key, words, n, b): payload length, rowid, header of six types, bodies
+body = b"key-7" + b"some words" + bytes.fromhex("3ff8000000000000") + b"\x01\x02\x03"
+head = bytes([6, 0, 13 + 2 * 5, 13 + 2 * 10, 7, 12 + 2 * 3])
+cell = bytes([len(head) + len(body), 7]) + head + body
+put("sqlite_cell", "whole", b"\x00" + cell)
+put("sqlite_cell", "scarred", b"\x00" + b"\x00\x00\x00" + bytes([len(cell)]) + cell[4:])
+put("sqlite_cell", "cut", b"\x00" + cell[:-6])
+put("sqlite_cell", "lying", b"\x00" + b"\xff\xff\xff\xff\xff\xff\xff\xff\xff" + cell[1:])
+put("sqlite_cell", "norowid", b"\x01" + bytes([7, 3, 13 + 2 * 3, 1]) + b"abc\x63")
+put("sqlite_cell", "overflow", b"\x00" + b"\x8f\x00\x07" + head[:5] + b"\x9d\x00" + body + b"\0" * 460 + b"\0\0\0\x05")
+
 path, con = build("wal", ["page_size=512"], "WAL")
 data = bytearray(open(path + "-wal", "rb").read())[:32 + 536 * 8]
 con.close()

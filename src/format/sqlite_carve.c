@@ -130,22 +130,27 @@ static double scar_bits(const struct rv_sq_carver *c, const struct region *r, ui
     return at == r->start && r->scar_at_start ? 6 : 2;
 }
 
+/* Header length and first serial type are gone: each type that the first column can have is tried. */
 static bool try_first_serials(struct rv_sq_carver *c, const struct region *r, struct reading what, unsigned columns,
                               struct rv_error *err)
 {
     struct rv_sq_spot spot = rv_sq_spot_at(c, r->page, what.table, what.at, r->end);
+    const struct rv_sq_table *t = spot.table;
     uint32_t told = what.at + rv_sq_u16(r->page + what.at + 2);
     double scar = what.extra;
-    for (unsigned i = 0; i < spot.table->first_serial_count; i++) {
-        struct rv_sq_parsed p;
-        uint64_t serial = spot.table->first_serials[i];
-        if (serial >= 128 && r->page[what.at + 4] != (serial & 0x7F))
-            continue; /* the second byte of a long serial survives */
-        if (!rv_sq_cell_scarred(&spot, (struct rv_sq_scar){ 2, columns, serial }, &p))
-            continue;
-        what.extra = scar + (p.end == told ? 4 : -2);
-        if (!offer(c, r, what, &p, err))
-            return false;
+    for (unsigned skip = 0; skip < 2; skip++) {
+        struct rv_sq_parsed tail, p;
+        bool there = rv_sq_cell_tail(&spot, 1, skip, columns, &tail);
+        for (unsigned i = 0; there && i < t->first_serial_count; i++) {
+            uint64_t serial = t->first_serials[i];
+            if (rv_sq_scar_skip(serial) != skip || (skip == 1 && r->page[what.at + 4] != (serial & 0x7F)))
+                continue; /* the second byte of a long serial type survives */
+            if (!rv_sq_cell_headless(&spot, &tail, (struct rv_sq_scar){ 2, columns, serial }, &p))
+                continue;
+            what.extra = scar + (p.end == told ? 4 : -2);
+            if (!offer(c, r, what, &p, err))
+                return false;
+        }
     }
     return true;
 }

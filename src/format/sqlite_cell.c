@@ -109,41 +109,43 @@ static bool head_fits(const struct rv_sq_table *t, unsigned layout, uint64_t pay
     return n < layout && layout - n <= most;
 }
 
-static bool scarred_header(const struct rv_sq_spot *spot, struct rv_sq_scar scar, struct rv_sq_parsed *p)
+bool rv_sq_cell_tail(const struct rv_sq_spot *spot, unsigned first, unsigned skip, unsigned columns,
+                     struct rv_sq_parsed *tail)
 {
-    unsigned first = 0;
-    uint32_t from = spot->at + 4;
-    if (scar.layout == 2) {
-        if (!take_serial(spot, 0, scar.first_serial, p))
-            return false;
-        from += rv_sq_varint_size(scar.first_serial) - 1; /* of a long one only the first byte was destroyed */
-        first = 1;
-    }
-    uint32_t to = from < spot->limit ? serials_counted(spot, from, first, scar.columns, p) : 0;
-    if (to == 0)
+    uint32_t from = spot->at + 4 + skip;
+    memset(tail, 0, sizeof *tail);
+    tail->record = from < spot->limit ? serials_counted(spot, from, first, columns, tail) : 0;
+    return tail->record != 0;
+}
+
+bool rv_sq_cell_headless(const struct rv_sq_spot *spot, const struct rv_sq_parsed *tail, struct rv_sq_scar scar,
+                         struct rv_sq_parsed *p)
+{
+    *p = *tail;
+    if (scar.layout == 2 && !take_serial(spot, 0, scar.first_serial, p))
         return false;
-    p->head = to - (spot->at + scar.layout);
+    p->head = tail->record - (spot->at + scar.layout);
     p->payload += p->head;
-    return p->head <= 127; /* else its length would have taken two bytes */
+    return p->head <= 127 && /* else its length would have taken two bytes */
+           head_fits(spot->table, scar.layout, p->payload) && place_body(spot, spot->at + scar.layout, p);
 }
 
 bool rv_sq_cell_scarred(const struct rv_sq_spot *spot, struct rv_sq_scar scar, struct rv_sq_parsed *p)
 {
     uint32_t record = spot->at + scar.layout;
+    struct rv_sq_parsed tail;
+    if (scar.layout < 4)
+        return rv_sq_cell_tail(spot, scar.layout == 2, scar.layout == 2 ? rv_sq_scar_skip(scar.first_serial) : 0,
+                               scar.columns, &tail) &&
+               rv_sq_cell_headless(spot, &tail, scar, p);
     memset(p, 0, sizeof *p);
-    if (scar.layout >= 4) {
-        uint64_t head = 0;
-        unsigned n =
-            record < spot->limit ? rv_sq_varint_strict(spot->page + record, spot->page + spot->limit, &head) : 0;
-        if (n == 0 || head < (uint64_t)spot->table->least_stored + n || head > spot->limit - record)
-            return false;
-        p->head = p->payload = head;
-        if (!serials_until(spot, record + n, record + (uint32_t)head, p))
-            return false;
-    } else if (!scarred_header(spot, scar, p)) {
+    uint64_t head = 0;
+    unsigned n = record < spot->limit ? rv_sq_varint_strict(spot->page + record, spot->page + spot->limit, &head) : 0;
+    if (n == 0 || head < (uint64_t)spot->table->least_stored + n || head > spot->limit - record)
         return false;
-    }
-    return head_fits(spot->table, scar.layout, p->payload) && place_body(spot, record, p);
+    p->head = p->payload = head;
+    return serials_until(spot, record + n, record + (uint32_t)head, p) &&
+           head_fits(spot->table, scar.layout, p->payload) && place_body(spot, record, p);
 }
 
 bool rv_sq_cell_lenient(const struct rv_sq_spot *spot, uint32_t end_at, struct rv_sq_parsed *p)

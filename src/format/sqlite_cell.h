@@ -41,6 +41,20 @@ struct rv_sq_scar {
  */
 bool rv_sq_cell_scarred(const struct rv_sq_spot *spot, struct rv_sq_scar scar, struct rv_sq_parsed *out);
 
+/* Of a long first serial type only the first byte was destroyed: the next begins so many bytes behind the scar. */
+static inline unsigned rv_sq_scar_skip(uint64_t first_serial)
+{
+    return rv_sq_varint_size(first_serial) - 1;
+}
+/**
+ * The same in two steps, for many guesses at one place: the serial types of columns first.. that survived; then one
+ * guess of layout 2 or 3. `tail` is no cell yet: its `record` is where the header ends.
+ */
+bool rv_sq_cell_tail(const struct rv_sq_spot *spot, unsigned first, unsigned skip, unsigned columns,
+                     struct rv_sq_parsed *tail);
+bool rv_sq_cell_headless(const struct rv_sq_spot *spot, const struct rv_sq_parsed *tail, struct rv_sq_scar scar,
+                         struct rv_sq_parsed *out);
+
 /** A live cell of a damaged database that ends at `end`: its payload length is not believed. */
 bool rv_sq_cell_lenient(const struct rv_sq_spot *spot, uint32_t end, struct rv_sq_parsed *out);
 
