@@ -77,6 +77,11 @@ int rv_atomic_file_fd(const struct rv_atomic_file *file)
     return file->fd;
 }
 
+const char *rv_atomic_file_path(const struct rv_atomic_file *file)
+{
+    return file->temporary;
+}
+
 static bool sync_folder_of(const char *path, struct rv_error *err)
 {
     const char *slash = strrchr(path, '/');

@@ -21,6 +21,8 @@ struct rv_atomic_file;
 struct rv_atomic_file *rv_atomic_file_new(const char *path, int mode, struct rv_error *err);
 bool rv_atomic_file_write(struct rv_atomic_file *file, struct rv_span bytes, struct rv_error *err);
 int rv_atomic_file_fd(const struct rv_atomic_file *file);
+/** Its temporary name, for a library that opens files itself. */
+const char *rv_atomic_file_path(const struct rv_atomic_file *file);
 /** Makes it visible. The object stays to be freed. */
 bool rv_atomic_file_commit(struct rv_atomic_file *file, struct rv_error *err);
 /** Without a commit the temporary file is removed. */

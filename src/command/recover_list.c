@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command/verbs.h"
-#include "recover/sqlite_scan.h"
+#include "recover/sqlite_rebuild.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -64,6 +64,34 @@ static void add_timing(struct rv_run *run, const char *path, const struct timesp
     json_object_set_new(run->result, "bytes", number(stat(path, &st) == 0 ? (uint64_t)st.st_size : 0));
 }
 
+static bool print(struct rv_run *run, const char *from, struct rv_sq_verdict *verdict, struct rv_error *err)
+{
+    bool all = rv_arg_flag(run->args, "all-rows");
+    struct rv_sq_scan_options options = { .live = all, .salvage = all, .lines = show };
+    return rv_sq_scan(run->ctx, from, &options, NULL, run->ctx, verdict, err);
+}
+
+/* Into a new database: live rows in their tables, the others beside them. */
+static bool save(struct rv_run *run, const char *from, const char *to, struct rv_sq_verdict *verdict,
+                 struct rv_error *err)
+{
+    struct rv_sq_scan_options options = { .live = true, .salvage = true, .schema = rv_sq_rebuild_schema };
+    struct rv_sq_rebuilt saved;
+    RV_AUTO(rv_sq_rebuild) rebuild = rv_sq_rebuild_new(run->ctx, to, err);
+    if (rebuild == NULL || !rv_sq_scan(run->ctx, from, &options, rv_sq_rebuild_row, rebuild, verdict, err) ||
+        !rv_sq_rebuild_finish(rebuild, &saved, err))
+        return false;
+    json_t *j = json_object();
+    json_object_set_new(j, "file", json_string(to));
+    json_object_set_new(j, "tables", number(saved.tables));
+    json_object_set_new(j, "live_rows", number(saved.live_rows));
+    json_object_set_new(j, "recovered_tables", number(saved.recovered_tables));
+    json_object_set_new(j, "recovered_rows", number(saved.recovered_rows));
+    json_object_set_new(j, "left_out", number(saved.left_out));
+    json_object_set_new(run->result, "saved", j);
+    return true;
+}
+
 static bool run_list(struct rv_run *run, struct rv_error *err)
 {
     const char *from = rv_arg(run->args, "from");
@@ -72,20 +100,20 @@ static bool run_list(struct rv_run *run, struct rv_error *err)
     if (!rv_arg_flag(run->args, "raw"))
         return rv_fail(err, RV_E_UNSUPPORTED,
                        "only the rows of a single database file can be listed so far: add --raw");
-    bool all = rv_arg_flag(run->args, "all-rows");
-    struct rv_sq_scan_options options = { .live = all, .salvage = all, .lines = show };
+    const char *to = rv_arg(run->args, "to");
     struct rv_sq_verdict verdict;
     struct timespec start;
     clock_gettime(CLOCK_MONOTONIC, &start);
-    bool fine = rv_sq_scan(run->ctx, from, &options, NULL, run->ctx, &verdict, err);
+    bool fine = to != NULL ? save(run, from, to, &verdict, err) : print(run, from, &verdict, err);
     add_timing(run, from, &start);
     if (!fine)
         return rv_while(err, "searching %s", from);
     json_object_set_new(run->result, "verdict", verdict_json(&verdict));
     if (!verdict.damaged)
         return true;
-    rv_fail(err, RV_E_CORRUPT, "%s is damaged; %llu live and %llu other rows could be read all the same", from,
-            (unsigned long long)verdict.live_rows, (unsigned long long)verdict.deleted_rows);
+    rv_fail(err, RV_E_CORRUPT, "%s is damaged; %llu live and %llu other rows could be read all the same%s%s", from,
+            (unsigned long long)verdict.live_rows, (unsigned long long)verdict.deleted_rows,
+            to != NULL ? ", and were saved in " : "", to != NULL ? to : "");
     return rv_advise(err, RV_ADVICE_DAMAGED_DATABASE);
 }
 
@@ -94,6 +122,9 @@ static const struct rv_option options[] = {
     { "raw", 0, NULL, "rows as they are stored, one JSON line each" },
     { "deleted", 0, NULL, "rows that are no longer live (the default)" },
     { "all-rows", 0, NULL, "live rows too; of a damaged file everything that can be read" },
+    { "to", 0, "FILE",
+      "write all of it into a new, clean SQLite file: the tables with their live rows, and beside each "
+      "what is no longer live, in a table named ..._recovered" },
 };
 
 const struct rv_command rv_verb_recover_list = {

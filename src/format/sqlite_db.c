@@ -319,7 +319,12 @@ void rv_sq_db_clear(struct rv_sq_db *db)
 {
     for (unsigned i = 0; i < db->table_count; i++)
         rv_sq_table_free(db->tables[i]);
+    for (unsigned i = 0; i < db->text_count; i++) {
+        rv_free(db->texts[i].name);
+        rv_free(db->texts[i].sql);
+    }
     rv_free(db->tables);
+    rv_free(db->texts);
     rv_free(db->indexes);
     rv_free(db->overlay);
     rv_free(db->kind);

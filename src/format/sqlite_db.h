@@ -30,6 +30,10 @@ struct rv_sq_index {
     uint16_t table;
 };
 
+struct rv_sq_text {
+    char *name, *sql; /* UTF-8 */
+};
+
 struct rv_sq_db {
     struct rv_span file;
     int64_t base; /* file offset of page 1; negative when leading pages are missing */
@@ -48,6 +52,8 @@ struct rv_sq_db {
     uint16_t table_count;
     struct rv_sq_index *indexes;
     uint32_t index_count;
+    struct rv_sq_text *texts; /* of indexes, views, triggers and virtual tables */
+    uint32_t text_count;
     uint32_t free_pages, lost_pages;
     uint64_t problems; /* findings, counted */
     /* Told of each page of the file before it is read: who maps the file can let go of what lies behind. */

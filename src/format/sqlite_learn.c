@@ -5,6 +5,17 @@
 
 enum { IMPOSSIBLE = -100, PRIOR_WEIGHT = 3 };
 
+static bool is_ascii(struct rv_span text, enum rv_sq_encoding encoding)
+{
+    uint8_t seen = 0, high = 0; /* every second byte of UTF-16 is zero then */
+    for (size_t i = 0; i < text.len; i++) {
+        seen |= text.ptr[i];
+        if (encoding != RV_SQ_UTF8 && i % 2 == (encoding == RV_SQ_UTF16LE))
+            high |= text.ptr[i];
+    }
+    return seen < 0x80 && high == 0;
+}
+
 static void learn_bytes(struct rv_sq_learned *s, const struct rv_sq_value *v, uint32_t whole,
                         enum rv_sq_encoding encoding)
 {
@@ -12,10 +23,7 @@ static void learn_bytes(struct rv_sq_learned *s, const struct rv_sq_value *v, ui
     s->length_min = whole < s->length_min ? whole : s->length_min;
     if (v->kind != RV_SQ_TEXT)
         return;
-    bool ascii = true;
-    for (size_t i = 0; ascii && i < v->bytes.len; i++)
-        ascii = v->bytes.ptr[i] < 0x80;
-    s->ascii += ascii;
+    s->ascii += is_ascii(v->bytes, encoding);
     s->with_controls += rv_sq_text_has_controls(v->bytes, encoding);
 }
 
@@ -176,12 +184,8 @@ static double text_bits(const struct rv_sq_learned *s, struct rv_span text, enum
         if (n >= 8 && s->length_min == s->length_max)
             bits += text.len == s->length_max ? 4 : -8;
     }
-    if (n >= 8 && s->ascii == n && encoding == RV_SQ_UTF8)
-        for (size_t i = 0; i < text.len; i++)
-            if (text.ptr[i] >= 0x80) {
-                bits -= 4;
-                break;
-            }
+    if (n >= 8 && s->ascii == n && !is_ascii(text, encoding))
+        bits -= encoding == RV_SQ_UTF8 ? 4 : 12; /* any two bytes are some letter of UTF-16 */
     return bits;
 }
 

@@ -317,6 +317,33 @@ bool rv_sq_payload(const struct rv_sq_db *db, const uint8_t *page, const struct 
     return true;
 }
 
+/* What has no rows of its own: kept for whoever builds the database anew. */
+static bool note_text(struct rv_sq_db *db, struct rv_span name, struct rv_span sql, struct rv_buf *text,
+                      struct rv_error *err)
+{
+    enum { TEXTS_MAX = 8192 };
+    if (db->text_count >= TEXTS_MAX)
+        return true;
+    if (db->text_count % 64 == 0) {
+        struct rv_sq_text *grown = rv_realloc_array(db->texts, db->text_count + 64, sizeof *grown);
+        if (grown == NULL)
+            return rv_fail_nomem(err);
+        db->texts = grown;
+    }
+    if (!rv_sq_text_to_utf8(name, db->encoding, text, err))
+        return false;
+    struct rv_sq_text copy = { .name = rv_text_copy_n((const char *)text->data, text->len) };
+    if (rv_sq_text_to_utf8(sql, db->encoding, text, err))
+        copy.sql = rv_text_copy_n((const char *)text->data, text->len);
+    if (copy.name != NULL && copy.sql != NULL) {
+        db->texts[db->text_count++] = copy;
+        return true;
+    }
+    rv_free(copy.name);
+    rv_free(copy.sql);
+    return rv_fail_nomem(err);
+}
+
 static bool take_schema_row(struct rv_sq_db *db, struct schema *s, struct rv_span record, struct rv_buf *text,
                             struct rv_error *err)
 {
@@ -328,20 +355,24 @@ static bool take_schema_row(struct rv_sq_db *db, struct schema *s, struct rv_spa
     uint32_t root = v[3].integer > 0 && v[3].integer <= UINT32_MAX ? (uint32_t)v[3].integer : 0;
     if (!rv_sq_text_to_utf8(v[0].bytes, db->encoding, text, err))
         return false;
-    if (text_is(rv_buf_span(text), "index"))
-        return root == 0 || (rv_sq_text_to_utf8(v[2].bytes, db->encoding, text, err) &&
-                             note_entry(s, root, RV_SQ_NO_TABLE, rv_buf_span(text), err));
-    if (!text_is(rv_buf_span(text), "table") || v[4].kind != RV_SQ_TEXT || root == 0)
+    bool index = text_is(rv_buf_span(text), "index"), is_table = text_is(rv_buf_span(text), "table") && root != 0;
+    if (index && root != 0 &&
+        !(rv_sq_text_to_utf8(v[2].bytes, db->encoding, text, err) &&
+          note_entry(s, root, RV_SQ_NO_TABLE, rv_buf_span(text), err)))
+        return false;
+    if (v[4].kind != RV_SQ_TEXT)
         return true;
+    if (!is_table)
+        return note_text(db, v[1].bytes, v[4].bytes, text, err);
     if (!rv_sq_text_to_utf8(v[4].bytes, db->encoding, text, err))
         return false;
     struct rv_sq_table *table = rv_sq_table_parse(rv_buf_span(text), &ignored);
     if (table == NULL)
-        return true; /* a virtual table, or damaged text: its pages are found as lost ones */
+        return true; /* damaged text: its pages are found as lost ones */
     /* The name column tells the name after ALTER TABLE RENAME in old files. */
     table->root = root;
-    uint16_t index = rv_sq_db_add_table_take(db, table);
-    return index == RV_SQ_NO_TABLE || note_entry(s, root, index, rv_span(NULL, 0), err);
+    uint16_t number = rv_sq_db_add_table_take(db, table);
+    return number == RV_SQ_NO_TABLE || note_entry(s, root, number, rv_span(NULL, 0), err);
 }
 
 static bool read_schema(struct rv_sq_db *db, struct schema *s, struct rv_error *err)

@@ -246,7 +246,7 @@ static void read_column_constraints(struct lexer *l, struct builder *b, struct r
             next(l);
             read_default(l, column);
         } else if (is(l, "AS")) {
-            generated = true;
+            generated = column->generated = true;
             column->generated_virtual = true; /* unless STORED follows */
             next(l);
         } else if (generated && is(l, "STORED")) {
@@ -439,6 +439,11 @@ struct rv_sq_table *rv_sq_table_parse(struct rv_span sql, struct rv_error *err)
     struct builder b = { .table = t, .err = err };
     if (!read_head(&l, t, err) || !read_body(&l, &b) || !lay_out(t, err))
         return NULL;
+    t->sql = rv_text_copy_n((const char *)sql.ptr, sql.len);
+    if (t->sql == NULL) {
+        rv_fail_nomem(err);
+        return NULL;
+    }
     t->system = strncasecmp(t->name, "sqlite_", 7) == 0;
     return rv_steal(&t);
 }
@@ -462,6 +467,7 @@ void rv_sq_table_free(struct rv_sq_table *t)
     rv_free(t->learned);
     rv_free(t->class_bits);
     rv_free(t->name);
+    rv_free(t->sql);
     rv_free(t);
 }
 

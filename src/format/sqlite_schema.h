@@ -25,7 +25,7 @@ struct rv_sq_learned {
 struct rv_sq_column {
     char *name;
     enum rv_sq_affinity affinity;
-    bool not_null, generated_virtual;
+    bool not_null, generated, generated_virtual;
     uint8_t pk;         /* place in the PRIMARY KEY from 1, 0 none */
     bool exact_integer; /* declared as INTEGER, to the letter */
     /* What rows from before ALTER TABLE ADD COLUMN show; UNKNOWN: an expression. Its bytes (UTF-8) are owned. */
@@ -34,6 +34,7 @@ struct rv_sq_column {
 
 struct rv_sq_table {
     char *name;
+    char *sql;                     /* its CREATE text in UTF-8; NULL: made up */
     struct rv_sq_column *columns;  /* in declared order */
     uint16_t *order;               /* stored order: order[i] = declared column */
     struct rv_sq_learned *learned; /* by stored place */

@@ -34,8 +34,8 @@ struct rv_sq_entries {
     struct list twice; /* uint64_t: hashes that came again */
     struct list live;  /* struct rv_sq_key */
     struct list suspects;
-    uint8_t *dead; /* by number, a bit each */
-    uint8_t has_table[RV_SQ_TABLES_MAX];
+    uint8_t *dead, *older; /* by number, a bit each */
+    uint8_t has_table[RV_SQ_TABLES_MAX], has_rowids[RV_SQ_TABLES_MAX];
 };
 
 static void *grow(struct list *list, size_t each, struct rv_error *err)
@@ -102,6 +102,11 @@ bool rv_sq_record_hash(const struct rv_sq_table *t, uint16_t number, struct rv_s
     return true;
 }
 
+uint64_t rv_sq_rowid_hash(uint16_t table, int64_t rowid)
+{
+    return rv_sq_mix(rv_sq_mix(~seed, table), (uint64_t)rowid);
+}
+
 /* ---- the filter ---- */
 
 static bool filter_has(const struct rv_sq_entries *e, uint64_t hash)
@@ -156,6 +161,7 @@ void rv_sq_entries_free(struct rv_sq_entries *e)
     rv_free(e->live.items);
     rv_free(e->suspects.items);
     rv_free(e->dead);
+    rv_free(e->older);
     if (e->spill >= 0)
         close(e->spill);
     rv_free(e);
@@ -214,6 +220,10 @@ bool rv_sq_entries_add(struct rv_sq_entries *e, const struct rv_sq_entry *entry,
         *again = entry->hash;
     }
     filter_add(e, entry->hash);
+    if (entry->rowid_known) {
+        filter_add(e, rv_sq_rowid_hash(entry->hit.table, entry->rowid));
+        e->has_rowids[entry->hit.table] = 1;
+    }
     e->count++;
     return e->count % RV_SQ_BLOCK != 0 || block < BLOCKS_KEPT || spill_block(e, block, err);
 }
@@ -236,6 +246,11 @@ const struct rv_sq_entry *rv_sq_entries_block(const struct rv_sq_entries *e, uin
 bool rv_sq_entries_has_table(const struct rv_sq_entries *e, uint16_t table)
 {
     return e->has_table[table];
+}
+
+bool rv_sq_entries_has_rowids(const struct rv_sq_entries *e, uint16_t table)
+{
+    return e->has_rowids[table];
 }
 
 bool rv_sq_entries_may_have(const struct rv_sq_entries *e, uint64_t hash)
@@ -291,14 +306,31 @@ static bool lives(const struct rv_sq_entries *e, const struct rv_sq_entry *entry
     return false;
 }
 
-static void kill_entry(struct rv_sq_entries *e, uint64_t number)
+static bool has_newer(const struct rv_sq_entries *e, const struct rv_sq_entry *entry)
 {
-    e->dead[number / 8] |= (uint8_t)(1u << number % 8);
+    const struct rv_sq_key *keys = e->live.items;
+    uint64_t hash = rv_sq_rowid_hash(entry->hit.table, entry->rowid);
+    if (!entry->rowid_known)
+        return false;
+    for (size_t i = first_live(e, hash); i < e->live.count && keys[i].hash == hash; i++)
+        if (keys[i].rowid == entry->rowid)
+            return true;
+    return false;
+}
+
+static void set_bit(uint8_t *bits, uint64_t number)
+{
+    bits[number / 8] |= (uint8_t)(1u << number % 8);
 }
 
 bool rv_sq_entries_dead(const struct rv_sq_entries *e, uint64_t number)
 {
     return e->dead[number / 8] >> number % 8 & 1;
+}
+
+bool rv_sq_entries_older(const struct rv_sq_entries *e, uint64_t number)
+{
+    return e->older[number / 8] >> number % 8 & 1;
 }
 
 /* Strikes what lives and gathers what else may not stay. */
@@ -318,7 +350,9 @@ static bool gather_suspects(struct rv_sq_entries *e, const uint8_t *rival_pages,
                          bsearch(&entries[i].hash, e->twice.items, e->twice.count, sizeof(uint64_t), by_value) != NULL;
             *struck += alive;
             if (alive)
-                kill_entry(e, number);
+                set_bit(e->dead, number);
+            else if (e->live.count > 0 && has_newer(e, &entries[i]))
+                set_bit(e->older, number);
             if (!again && !rival)
                 continue;
             struct suspect *s = grow(&e->suspects, sizeof *s, err);
@@ -417,7 +451,8 @@ static void merge_copies(struct suspect *s, size_t count)
 bool rv_sq_entries_settle(struct rv_sq_entries *e, const uint8_t *rival_pages, uint64_t *struck, struct rv_error *err)
 {
     e->dead = rv_alloc((size_t)(e->count / 8 + 1));
-    if (e->dead == NULL)
+    e->older = rv_alloc((size_t)(e->count / 8 + 1));
+    if (e->dead == NULL || e->older == NULL)
         return rv_fail_nomem(err);
     if (e->twice.count > 0)
         qsort(e->twice.items, e->twice.count, sizeof(uint64_t), by_value);
@@ -435,6 +470,6 @@ bool rv_sq_entries_settle(struct rv_sq_entries *e, const uint8_t *rival_pages, u
     }
     for (size_t i = 0; i < count; i++)
         if (s[i].dead)
-            kill_entry(e, s[i].number);
+            set_bit(e->dead, s[i].number);
     return true;
 }

@@ -20,7 +20,10 @@ uint64_t rv_sq_row_hash(const struct rv_sq_row *row, uint16_t table);
 /** The same of a record that lies whole in `record`, without decoding it. False: not readable. */
 bool rv_sq_record_hash(const struct rv_sq_table *table, uint16_t number, struct rv_span record, uint64_t *hash);
 
-/* A live row that may equal an entry. */
+/** Stands for a row's number in its table, whatever its values are. */
+uint64_t rv_sq_rowid_hash(uint16_t table, int64_t rowid);
+
+/* A live row that may equal an entry, or (hash of its rowid) be its newer version. */
 struct rv_sq_key {
     uint64_t hash;
     int64_t rowid;
@@ -42,6 +45,8 @@ uint64_t rv_sq_entries_count(const struct rv_sq_entries *entries);
 const struct rv_sq_entry *rv_sq_entries_block(const struct rv_sq_entries *entries, uint32_t block,
                                               struct rv_sq_entry *room, uint32_t *count, struct rv_error *err);
 bool rv_sq_entries_has_table(const struct rv_sq_entries *entries, uint16_t table);
+/** Has an entry of this table a known rowid? */
+bool rv_sq_entries_has_rowids(const struct rv_sq_entries *entries, uint16_t table);
 
 /** May an entry have this hash? Any thread, once all are added. */
 bool rv_sq_entries_may_have(const struct rv_sq_entries *entries, uint64_t hash);
@@ -55,3 +60,5 @@ bool rv_sq_entries_add_live(struct rv_sq_entries *entries, const struct rv_sq_ke
 bool rv_sq_entries_settle(struct rv_sq_entries *entries, const uint8_t *rival_pages, uint64_t *struck,
                           struct rv_error *err);
 bool rv_sq_entries_dead(const struct rv_sq_entries *entries, uint64_t number);
+/** A row of the same table and rowid lives, with other values. */
+bool rv_sq_entries_older(const struct rv_sq_entries *entries, uint64_t number);

@@ -144,11 +144,8 @@ static const struct rv_sq_value *stored_value(const struct rv_sq_row *row, unsig
     return NULL;
 }
 
-/*
- * The value that SQL would show: the rowid in its column, defaults where a row is older than the column, and numbers
- * of REAL columns as such (integers are stored short, file format document section 2.1).
- */
-static struct rv_sq_value shown_value(const struct rv_sq_row *row, unsigned declared, bool *ours)
+/* Integers of REAL columns are stored short (file format document section 2.1). */
+struct rv_sq_value rv_sq_shown_value(const struct rv_sq_row *row, unsigned declared, bool *ours)
 {
     const struct rv_sq_column *column = &row->table->columns[declared];
     const struct rv_sq_value *stored = stored_value(row, declared);
@@ -169,18 +166,19 @@ static bool put_values(struct rv_buf *out, const struct rv_sq_row *row, enum rv_
 {
     for (unsigned i = 0; i < row->table->count; i++) {
         bool ours;
-        struct rv_sq_value v = shown_value(row, i, &ours);
+        struct rv_sq_value v = rv_sq_shown_value(row, i, &ours);
         if ((i > 0 && !put(out, ",", err)) || !put_value(out, &v, ours ? RV_SQ_UTF8 : encoding, err))
             return false;
     }
     return true;
 }
 
+const char *const rv_sq_origin_names[RV_SQ_ORIGINS] = { "table", "gap", "freeblock", "free-page", "wal", "journal" };
+const char *const rv_sq_status_names[] = { "live", "deleted", "updated", "recovered" };
+
 bool rv_sq_found_json(const struct rv_sq_found *f, enum rv_sq_encoding encoding, struct rv_buf *out,
                       struct rv_error *err)
 {
-    static const char *const sources[RV_SQ_ORIGINS] = { "table", "gap", "freeblock", "free-page", "wal", "journal" };
-    static const char *const states[] = { "live", "deleted", "updated", "recovered" };
     const struct rv_sq_row *row = f->row;
     const char *name = row->table->name;
     if (!put(out, "{\"table\":", err) ||
@@ -194,8 +192,8 @@ bool rv_sq_found_json(const struct rv_sq_found *f, enum rv_sq_encoding encoding,
         fine = put(out, "],\"table_likely\":", err) && put_string(out, rv_span(name, strlen(name)), err) &&
                put(out, ",\"note\":[\"a dropped table of the same form may have held it\"", err);
     unsigned thousandths = (unsigned)lround(f->confidence * 1000);
-    fine = fine && put(out, "],\"source\":\"", err) && put(out, sources[f->hit->origin], err);
-    fine = fine && put(out, "\",\"status\":\"", err) && put(out, states[f->status], err);
+    fine = fine && put(out, "],\"source\":\"", err) && put(out, rv_sq_origin_names[f->hit->origin], err);
+    fine = fine && put(out, "\",\"status\":\"", err) && put(out, rv_sq_status_names[f->status], err);
     fine = fine && put(out, "\",\"confidence\":", err) && put_digits(out, thousandths / 1000, 1, err);
     fine = fine && put(out, ".", err) && put_digits(out, thousandths % 1000, 3, err);
     fine = fine && put(out, ",\"page\":", err) && put_digits(out, f->hit->number, 1, err);

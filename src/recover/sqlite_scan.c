@@ -172,11 +172,8 @@ static uint32_t cell_boundary(const struct rv_sq_scan_state *s, const uint8_t *p
     return end;
 }
 
-static bool note_live(struct rv_sq_worker *w, struct rv_sq_batch *b, const struct rv_sq_key *key, struct rv_error *err)
+static bool note_key(struct rv_sq_batch *b, struct rv_sq_key key, struct rv_error *err)
 {
-    w->sums.live_rows++;
-    if (!rv_sq_entries_may_have(w->scan->entries, key->hash))
-        return true;
     if (b->key_count == b->key_room) {
         size_t room = b->key_room ? b->key_room * 2 : 64;
         struct rv_sq_key *grown = rv_realloc_array(b->keys, room, sizeof *grown);
@@ -185,8 +182,22 @@ static bool note_live(struct rv_sq_worker *w, struct rv_sq_batch *b, const struc
         b->keys = grown;
         b->key_room = room;
     }
-    b->keys[b->key_count++] = *key;
+    b->keys[b->key_count++] = key;
     return true;
+}
+
+/* A live row: its copies are struck out, older versions of it are known as such. */
+static bool note_live(struct rv_sq_worker *w, struct rv_sq_batch *b, uint16_t table, const struct rv_sq_key *key,
+                      struct rv_error *err)
+{
+    const struct rv_sq_entries *entries = w->scan->entries;
+    w->sums.live_rows++;
+    if (rv_sq_entries_may_have(entries, key->hash) && !note_key(b, *key, err))
+        return false;
+    if (!key->rowid_known || !rv_sq_entries_has_rowids(entries, table))
+        return true;
+    struct rv_sq_key newer = { rv_sq_rowid_hash(table, key->rowid), key->rowid, true };
+    return !rv_sq_entries_may_have(entries, newer.hash) || note_key(b, newer, err);
 }
 
 /* Only the hash of a live row is needed to strike out its copies. */
@@ -207,7 +218,7 @@ static bool hash_live_cell(struct rv_sq_worker *w, struct rv_sq_batch *b, uint16
             return true;
         record = rv_buf_span(&w->payload);
     }
-    return !rv_sq_record_hash(t, table, record, &key.hash) || note_live(w, b, &key, err);
+    return !rv_sq_record_hash(t, table, record, &key.hash) || note_live(w, b, table, &key, err);
 }
 
 static bool report_live_cell(struct rv_sq_worker *w, struct rv_sq_batch *b, struct rv_sq_hit *hit,
@@ -222,7 +233,7 @@ static bool report_live_cell(struct rv_sq_worker *w, struct rv_sq_batch *b, stru
     }
     struct rv_sq_key key = { rv_sq_row_hash(w->row, hit->table), w->row->rowid, w->row->rowid_known };
     struct rv_sq_found found = { w->row, hit, RV_SQ_LIVE, 1.0, false, s->db.encoding };
-    return note_live(w, b, &key, err) && emit(w, b, &found, err);
+    return note_live(w, b, hit->table, &key, err) && emit(w, b, &found, err);
 }
 
 static bool live_page(struct rv_sq_worker *w, struct rv_sq_batch *b, uint32_t number, struct rv_error *err)
@@ -304,6 +315,15 @@ static bool table_uncertain(const struct rv_sq_scan_state *s, const struct rv_sq
     return s->db.schema_cookie > s->db.schema_objects && e->rowid_known && e->rowid > (int64_t)t->rowid_max;
 }
 
+/* In a damaged file whole cells of a page that no tree leads to any more may well be live. */
+static enum rv_sq_status status_of(const struct rv_sq_scan_state *s, const struct rv_sq_entry *e, uint64_t number)
+{
+    bool lost = e->hit.origin == RV_SQ_FROM_FREE_PAGE && s->db.kind[e->hit.number - 1] == RV_SQ_PAGE_UNKNOWN;
+    if (rv_sq_entries_older(s->entries, number))
+        return RV_SQ_OLDER_VERSION;
+    return lost && s->options->salvage && s->db.damaged && e->hit.whole_image ? RV_SQ_SALVAGED : RV_SQ_DELETED;
+}
+
 static bool report_block(struct rv_sq_worker *w, struct rv_sq_batch *b, uint32_t from, uint32_t to,
                          struct rv_error *err)
 {
@@ -315,15 +335,17 @@ static bool report_block(struct rv_sq_worker *w, struct rv_sq_batch *b, uint32_t
         return false;
     for (uint32_t i = from % REPORT_STEPS * part; i < count && i < (from % REPORT_STEPS + 1) * part; i++) {
         const struct rv_sq_entry *e = &entries[i];
-        if (rv_sq_entries_dead(s->entries, (uint64_t)(from / REPORT_STEPS) * RV_SQ_BLOCK + i) ||
-            confidence_of(e) < least_confidence)
+        uint64_t number = (uint64_t)(from / REPORT_STEPS) * RV_SQ_BLOCK + i;
+        if (rv_sq_entries_dead(s->entries, number) || confidence_of(e) < least_confidence)
             continue;
         rv_sq_window_read(&w->window, e->hit.page);
         if (!rv_sq_row_read(w->carver, &e->hit, w->row))
             continue;
         w->sums.deleted_rows++;
-        struct rv_sq_found found = { w->row,        &e->hit, RV_SQ_DELETED, confidence_of(e), table_uncertain(s, e),
-                                     s->db.encoding };
+        struct rv_sq_found found = { .row = w->row, .hit = &e->hit, .confidence = confidence_of(e) };
+        found.status = status_of(s, e, number);
+        found.table_uncertain = table_uncertain(s, e);
+        found.encoding = s->db.encoding;
         if (!emit(w, b, &found, err))
             return false;
     }
@@ -443,7 +465,7 @@ static bool search(struct rv_sq_scan_state *s, struct rv_error *err)
     struct stage live = { .run = live_pages, .take = take_live, .items = s->db.page_count };
     struct stage report = { .run = report_block, .take = take_lines, .step = 1 };
     live.step = pages_of(s, 64 << 10);
-    if (!rv_sq_find_tables(s, err))
+    if (!rv_sq_find_tables(s, err) || (s->options->schema != NULL && !s->options->schema(s->context, &s->db, err)))
         return false;
     carve.items = rv_sq_target_count(s);
     if (!run_stage(s, carve, s->worker_count, err) || !run_stage(s, live, row_workers(s), err) ||

@@ -11,7 +11,12 @@
 #include "format/sqlite_wal.h"
 #include "recover/sqlite_files.h"
 
-enum rv_sq_status { RV_SQ_LIVE, RV_SQ_DELETED, RV_SQ_OLDER_VERSION, RV_SQ_SALVAGED };
+enum rv_sq_status {
+    RV_SQ_LIVE,
+    RV_SQ_DELETED,
+    RV_SQ_OLDER_VERSION, /* the row lives, with other values */
+    RV_SQ_SALVAGED       /* of a page that the damage cut off: perhaps live */
+};
 
 struct rv_sq_found {
     const struct rv_sq_row *row;
@@ -36,11 +41,15 @@ struct rv_sq_verdict {
 /** Finished JSON lines, parted by line ends, none at the end. */
 typedef bool rv_sq_lines_fn(void *context, const char *lines, struct rv_error *err);
 
+/** Told of the tables before the first row; a row's table is tables[hit->table]. */
+typedef bool rv_sq_schema_fn(void *context, const struct rv_sq_db *db, struct rv_error *err);
+
 struct rv_sq_scan_options {
-    bool live;             /* report live rows too */
-    bool salvage;          /* the database is damaged: everything readable, wherever it lies */
-    unsigned threads;      /* 0: as many as there are processors; the result is the same */
-    rv_sq_lines_fn *lines; /* rows as JSON (threads write them) instead of calls of `found`; NULL none */
+    bool live;               /* report live rows too */
+    bool salvage;            /* the database is damaged: everything readable, wherever it lies */
+    unsigned threads;        /* 0: as many as there are processors; the result is the same */
+    rv_sq_lines_fn *lines;   /* rows as JSON (threads write them) instead of calls of `found`; NULL none */
+    rv_sq_schema_fn *schema; /* NULL none */
 };
 
 /** Finds rows and calls `found` for each. FORMAT: no SQLite pages in the file. */
@@ -50,6 +59,16 @@ bool rv_sq_scan(struct rv_ctx *ctx, const char *path, const struct rv_sq_scan_op
 /** The same on bytes in memory; wal and journal may be empty. The bytes stay as they are. */
 bool rv_sq_scan_bytes(struct rv_ctx *ctx, const struct rv_sq_files *files, const struct rv_sq_scan_options *options,
                       rv_sq_found_fn *found, void *context, struct rv_sq_verdict *verdict, struct rv_error *err);
+
+/**
+ * The value that SQL would show in a declared column: the rowid in its column, defaults where a row is older than the
+ * column, numbers of REAL columns as such. UNKNOWN: lost, or computed. `ours`: its text is UTF-8 whatever the database
+ * is.
+ */
+struct rv_sq_value rv_sq_shown_value(const struct rv_sq_row *row, unsigned declared, bool *ours);
+/* Names of origins and states, as they are printed. */
+extern const char *const rv_sq_origin_names[RV_SQ_ORIGINS];
+extern const char *const rv_sq_status_names[];
 
 /** One JSON object (no line end): table, rowid, values, source, status, confidence, page, offset. */
 bool rv_sq_found_json(const struct rv_sq_found *found, enum rv_sq_encoding encoding, struct rv_buf *out,
