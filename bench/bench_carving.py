@@ -1,21 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Deleted and damaged SQLite: how much comes back, how much of it is true, how fast. Writes docs/recovery.md.
+"""Deleted and damaged SQLite: how much comes back, how much of it is true. Writes docs/recovery.md.
 
 usage: bench_carving.py PROGRAM     PROGRAM: an optimised build of revive
 Corpora with known history lie in $REVIVE_SHARED/data/sqlite (else beside the project); without them nothing is measured
-and docs/recovery.md stays as it is. REVIVE_BENCH_MB: size of the made files for the speed figures (default 128).
+and docs/recovery.md stays as it is. How fast: bench_carve_speed.py.
 """
 import collections
 import datetime
 import json
 import os
-import random
-import sqlite3
 import subprocess
 import sys
-import tempfile
-import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tools"))
@@ -89,61 +85,6 @@ def judge_all(program, folder):
     return tables
 
 
-# ---- speed ----
-
-def make_database(path, megabytes, residue):
-    """Rows like messages; with residue, every fifth is deleted again (cells become freeblocks, not zeroes)."""
-    words = "the gate is open and nobody came home before dinner because of the long rain".split()
-    dice = random.Random(7)
-    con = sqlite3.connect(path, isolation_level=None)
-    con.execute("PRAGMA page_size=4096")
-    con.execute("PRAGMA secure_delete=0")
-    con.execute("PRAGMA journal_mode=OFF")
-    con.execute("PRAGMA synchronous=OFF")
-    con.execute("CREATE TABLE message(ROWID INTEGER PRIMARY KEY, text TEXT, handle INTEGER, date REAL, is_read INTEGER)")
-    texts = [" ".join(dice.choices(words, k=dice.randrange(4, 30))) for _ in range(4096)]
-    con.execute("BEGIN")
-    for start in range(0, megabytes * 1_000_000 // 130, 10000):
-        con.executemany("INSERT INTO message VALUES(NULL,?,?,?,?)",
-                        [(texts[(i * 31) % 4096], i % 900, 6e8 + i / 7, i & 1) for i in range(start, start + 10000)])
-    con.execute("COMMIT")
-    if residue:
-        con.execute("DELETE FROM message WHERE ROWID % 5 = 2")
-    con.close()
-
-
-def seconds_of(command, times=3):
-    """Best wall and CPU time, and peak memory of the child in MB. CPU too: on a busy machine wall time measures others."""
-    best = cpu = float("inf")
-    peak = 0
-    for _ in range(times):
-        start = time.monotonic()
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = status
-        took = time.monotonic() - start
-        best, cpu = min(best, took), min(cpu, usage.ru_utime + usage.ru_stime)
-        peak = max(peak, usage.ru_maxrss / 1024)
-    return best, cpu, peak
-
-
-def speed(program):
-    out = ["| file | MB | `cat` s | revive s | revive CPU s | share of `cat` | goal | peak memory MB |",
-           "|---|---:|---:|---:|---:|---:|---:|---:|"]
-    megabytes = int(os.environ.get("REVIVE_BENCH_MB", "128"))
-    with tempfile.TemporaryDirectory() as folder:
-        for name, residue, goal in (("clean", False, 0.25), ("a fifth of the rows deleted", True, 0.05)):
-            path = os.path.join(folder, "speed.db")
-            make_database(path, megabytes, residue)
-            size = os.path.getsize(path) / 1e6
-            cat, _, _ = seconds_of(["cat", path])
-            took, cpu, peak = seconds_of([program, "recover", "list", "--from", path, "--raw", "--json"])
-            out.append(f"| {name} | {size:.0f} | {cat:.3f} | {took:.2f} | {cpu:.2f} | {cat / took:.3f} | {goal} "
-                       f"| {peak:.0f} |")
-            os.unlink(path)
-    return "\n".join(out)
-
-
 def main():
     program = os.path.abspath(sys.argv[1])
     shared = os.environ.get("REVIVE_SHARED", os.path.join(ROOT, "..", "shared"))
@@ -156,8 +97,7 @@ def main():
         text = template.read()
     parts = {"DATE": datetime.date.today().isoformat(), "DELETED": tables[False].text(),
              "SALVAGE": tables[True].text(), "CALIBRATION_DELETED": tables[False].calibration(),
-             "CALIBRATION_SALVAGE": tables[True].calibration(), "SPEED": speed(program),
-             "LOAD": f"{os.getloadavg()[0]:.1f}", "CPUS": str(os.cpu_count())}
+             "CALIBRATION_SALVAGE": tables[True].calibration()}
     for name, mode in (("D", False), ("S", True)):
         for category, c in tables[mode].rows.items():
             claimed = c["right"] + c["false"] + c["live"] + c["twice"]
@@ -170,7 +110,6 @@ def main():
         c = tables[mode].rows["**all**"]
         print(f"{'salvage' if mode else 'deleted'}: {parts[('S' if mode else 'D') + ':**all**']} recall / precision, "
               f"{c['right_good']} of {c['good']} whole rows, {c['false']} false, {c['live']} live, {c['twice']} twice")
-    print(parts["SPEED"])
     print("docs/recovery.md is written")
 
 

@@ -33,11 +33,18 @@ struct rv_sq_carver *rv_sq_carver_new(const struct rv_sq_db *db, rv_sq_page_fn *
     return rv_steal(&c);
 }
 
+bool rv_sq_carver_mend(struct rv_sq_carver *c, struct rv_error *err)
+{
+    c->visited = rv_alloc_array(RV_SQ_VISITED_MAX, sizeof *c->visited);
+    return c->visited != NULL || rv_fail_nomem(err);
+}
+
 void rv_sq_carver_free(struct rv_sq_carver *c)
 {
     if (c == NULL)
         return;
     rv_buf_clear(&c->payload);
+    rv_free(c->visited);
     rv_free(c->candidates);
     rv_free(c->first);
     rv_free(c->choice);

@@ -45,6 +45,7 @@ struct rv_sq_row {
     const struct rv_sq_table *table;
     int64_t rowid;
     bool rowid_known;
+    bool mended;                                  /* its overflow chain was led astray and guessed */
     unsigned count;                               /* stored values present */
     struct rv_sq_value values[RV_SQ_COLUMNS_MAX]; /* stored order; borrowed from page or carver until the next call */
 };
@@ -56,6 +57,8 @@ typedef bool rv_sq_hit_fn(void *context, const struct rv_sq_hit *hit, struct rv_
 struct rv_sq_carver;
 struct rv_sq_carver *rv_sq_carver_new(const struct rv_sq_db *db, rv_sq_page_fn *page, void *page_context,
                                       struct rv_error *err);
+/** From now on overflow chains that lead astray are mended by guess (live rows of damaged databases). */
+bool rv_sq_carver_mend(struct rv_sq_carver *carver, struct rv_error *err);
 void rv_sq_carver_free(struct rv_sq_carver *carver);
 RV_DEFINE_AUTO(rv_sq_carver)
 

@@ -15,12 +15,16 @@ struct rv_sq_candidate {
     int32_t next; /* of the same start */
 };
 
+enum { RV_SQ_VISITED_MAX = 4096 };
+
 struct rv_sq_carver {
     const struct rv_sq_db *db;
     rv_sq_page_fn *page;
     void *page_context;
     uint64_t serials[RV_SQ_COLUMNS_MAX];
     struct rv_buf payload;
+    uint32_t *visited; /* pages of the chain at hand, the last RV_SQ_VISITED_MAX of them; NULL: chains are not mended */
+    bool mended;       /* the row at hand */
     struct rv_sq_candidate *candidates;
     size_t candidate_count, candidate_room;
     int32_t *first;  /* by offset: head of the candidates' list */

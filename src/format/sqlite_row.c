@@ -2,23 +2,40 @@
 /* A hit decoded: its record with the overflow chain, value by value. */
 #include "format/sqlite_carver.h"
 
+/* Where a live row's chain was led astray: pages are mostly handed out in order, so the next one is tried. */
+static uint32_t mended_next(struct rv_sq_carver *c, uint32_t here, uint32_t next, uint32_t step)
+{
+    const struct rv_sq_db *db = c->db;
+    c->visited[step % RV_SQ_VISITED_MAX] = here;
+    bool astray = next < 2 || next > db->page_count ||
+                  (db->kind[next - 1] >= RV_SQ_PAGE_TABLE_INNER && db->kind[next - 1] <= RV_SQ_PAGE_INDEX_LEAF);
+    uint32_t known = step < RV_SQ_VISITED_MAX ? step + 1 : RV_SQ_VISITED_MAX;
+    for (uint32_t i = 0; next != here + 1 && i < known && !astray; i++)
+        astray = c->visited[i] == next; /* a loop */
+    if (!astray)
+        return next;
+    c->mended = true;
+    return here < db->page_count && db->kind[here] == RV_SQ_PAGE_UNKNOWN ? here + 1 : 0;
+}
+
 static bool assemble(struct rv_sq_carver *c, const struct rv_sq_hit *hit, const struct rv_sq_parsed *p)
 {
     struct rv_error err;
     c->payload.len = 0;
+    c->mended = false;
     if (!rv_buf_add(&c->payload, rv_span(hit->page + p->record, p->local), &err))
         return false;
     uint64_t left = p->payload - p->local;
     uint32_t next = p->overflow;
-    while (left > 0) {
+    for (uint32_t step = 0; left > 0; step++) {
         const uint8_t *page = c->page(c->page_context, next, hit->snapshot);
         size_t here = left < c->db->usable - 4 ? (size_t)left : c->db->usable - 4;
         if (page == NULL || !rv_buf_add(&c->payload, rv_span(page + 4, here), &err))
             return false;
         left -= here;
-        next = rv_sq_u32(page);
-        if (left == 0 && next != 0)
-            return false; /* the chain of a whole row ends with its bytes */
+        if (left == 0)
+            return rv_sq_u32(page) == 0 || c->visited != NULL; /* the chain of a whole row ends with its bytes */
+        next = c->visited != NULL ? mended_next(c, next, rv_sq_u32(page), step) : rv_sq_u32(page);
     }
     return true;
 }
@@ -37,6 +54,7 @@ bool rv_sq_row_read(struct rv_sq_carver *c, const struct rv_sq_hit *hit, struct 
     row->table = t;
     row->rowid = p.rowid;
     row->rowid_known = p.rowid_known;
+    row->mended = c->mended;
     row->count = p.count;
     uint64_t at = p.head;
     for (unsigned i = 0; i < p.count; i++) {

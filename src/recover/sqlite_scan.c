@@ -232,7 +232,10 @@ static bool report_live_cell(struct rv_sq_worker *w, struct rv_sq_batch *b, stru
             return true;
     }
     struct rv_sq_key key = { rv_sq_row_hash(w->row, hit->table), w->row->rowid, w->row->rowid_known };
-    struct rv_sq_found found = { w->row, hit, RV_SQ_LIVE, 1.0, false, s->db.encoding };
+    static const double mended = 0.95; /* the row's lengths and its text's encoding hold */
+    struct rv_sq_found found = { .row = w->row, .hit = hit, .confidence = w->row->mended ? mended : 1.0 };
+    found.status = RV_SQ_LIVE;
+    found.encoding = s->db.encoding;
     return note_live(w, b, hit->table, &key, err) && emit(w, b, &found, err);
 }
 
@@ -419,7 +422,7 @@ static bool hire(struct rv_sq_scan_state *s, struct rv_span file, struct rv_erro
         w->payload.cap = 1u << 30;
         w->carver = rv_sq_carver_new(&s->db, rv_sq_page_for_residue, w, err);
         w->live_carver = w->carver != NULL ? rv_sq_carver_new(&s->db, rv_sq_page_for_live, w, err) : NULL;
-        if (w->live_carver == NULL)
+        if (w->live_carver == NULL || (s->options->salvage && !rv_sq_carver_mend(w->live_carver, err)))
             return false;
         w->row = rv_alloc(sizeof *w->row);
         w->block = rv_alloc_array(RV_SQ_BLOCK, sizeof *w->block);

@@ -268,6 +268,33 @@ static void damage_takes_only_what_it_hits(void **state)
     assert_string_equal(result.rows[0].table, "?");
 }
 
+/* The first page of a long row's chain names itself: the rest follows in order, as it was written. */
+static void a_chain_that_was_led_astray_is_mended(void **state)
+{
+    (void)state;
+    sqlite3 *db = create("chain.db", "PRAGMA page_size=512");
+    fill(db, 20);
+    sql(db, "INSERT INTO message(key, words) VALUES('key-77', '%0*d')", 3000, 7);
+    sqlite3_close(db);
+    char path[512];
+    struct rv_error err = { 0 };
+    path_of(path, "chain.db");
+    RV_AUTO(rv_blob) bytes = rv_file_read(path, 64 << 20, &err);
+    assert_non_null(bytes);
+    unsigned chained = 0;
+    for (uint32_t n = 2; n < bytes->len / 512; n++) { /* overflow pages here are in order and hold zeroes as text */
+        uint8_t *page = bytes->data + (size_t)(n - 1) * 512;
+        bool overflow = rv_sq_u32(page) == n + 1 && page[4] == '0' && page[511] == '0';
+        if (overflow && chained++ == 0)
+            rv_put_u32be(page, n);
+    }
+    assert_true(chained >= 4);
+    assert_fine(rv_file_write_atomic(path, rv_blob_span(bytes), 0600, &err));
+    scan("chain.db", true, &result);
+    assert_true(result.verdict.damaged);
+    assert_true(found_key(&result, 77));
+}
+
 /* Interior pages that name themselves, cells that point outside, chains without an end. */
 static void loops_and_lies_end(void **state)
 {
@@ -349,9 +376,9 @@ static int remove_folder(void **state)
 {
     (void)state;
     char command[600];
-    static const char *const leaves[] = { "untouched.db", "wiped.db",   "emptied.db", "dropped.db",
-                                          "log.db",       "log.db-wal", "log.db-shm", "norowid.db",
-                                          "whole.db",     "damaged.db", "loops.db",   "threads.db" };
+    static const char *const leaves[] = { "untouched.db", "wiped.db",   "emptied.db", "dropped.db", "log.db",
+                                          "log.db-wal",   "log.db-shm", "norowid.db", "whole.db",   "damaged.db",
+                                          "loops.db",     "threads.db", "chain.db" };
     for (unsigned i = 0; i < RV_COUNT(leaves); i++) {
         path_of(command, leaves[i]);
         unlink(command);
@@ -375,6 +402,7 @@ int main(void)
         cmocka_unit_test(older_versions_stand_in_the_log),
         cmocka_unit_test(keys_of_without_rowid_tables_come_back),
         cmocka_unit_test(damage_takes_only_what_it_hits),
+        cmocka_unit_test(a_chain_that_was_led_astray_is_mended),
         cmocka_unit_test(loops_and_lies_end),
         cmocka_unit_test(threads_change_nothing),
     };
