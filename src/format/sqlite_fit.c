@@ -123,7 +123,6 @@ struct rv_sq_table *rv_sq_table_infer(struct rv_sq_carver *c, const uint8_t *pag
     return t;
 }
 
-/* Cells of a fitting table in this region are not new ones. */
 static bool cell_fits_known(struct rv_sq_carver *c, const uint8_t *page, uint32_t at)
 {
     for (uint16_t i = 0; i < c->db->table_count; i++) {
@@ -132,6 +131,16 @@ static bool cell_fits_known(struct rv_sq_carver *c, const uint8_t *page, uint32_
         if (!spot.table->without_rowid && rv_sq_cell_whole(&spot, &p) && rv_sq_cell_bits(&spot, &p) > RV_SQ_IMPOSSIBLE)
             return true;
     }
+    return false;
+}
+
+/* One cell of a known table is enough: its neighbours are of that table too, though damaged. */
+static bool chain_fits_known(struct rv_sq_carver *c, const uint8_t *page, uint32_t at, unsigned chain)
+{
+    struct rv_sq_cell cell;
+    for (; chain > 0 && cell_columns(c->db, page, at, &cell) > 0; chain--, at = cell.end)
+        if (cell_fits_known(c, page, at))
+            return true;
     return false;
 }
 
@@ -150,7 +159,7 @@ struct rv_sq_table *rv_sq_table_infer_gap(struct rv_sq_carver *c, const uint8_t 
         for (next = cell; next.end + 4 < end; chain++)
             if (cell_columns(c->db, page, next.end, &next) != columns || next.end > end)
                 break;
-        if (chain < CHAIN_LEAST || cell_fits_known(c, page, at))
+        if (chain < CHAIN_LEAST || chain_fits_known(c, page, at, chain))
             continue;
         struct rv_sq_table *t = nameless_table(columns);
         for (uint32_t k = at; t != NULL && chain-- > 0 && cell_columns(c->db, page, k, &cell) == columns; k = cell.end)

@@ -145,7 +145,9 @@ static double integer_bits(const struct rv_sq_learned *s, int64_t v)
     for (unsigned i = RV_SQ_INT1; i <= RV_SQ_INT8; i++)
         n += s->seen[i];
     if (n >= 4 && s->divisor >= 1000 && s->divisor <= INT64_MAX && v % (int64_t)s->divisor != 0)
-        return -10;
+        return n < 20 ? -10 : -20;
+    if (n >= 8 && s->int_min >= 0 && v < 0)
+        return n < 20 ? -3 : -6; /* counts, numbers, dates: no slack below zero */
     double low = (double)s->int_min, high = (double)s->int_max, x = (double)v;
     double span = high - low;
     double slack = span * (n < 8 ? 1.0 : 0.25) + 16;
@@ -161,7 +163,7 @@ static double real_bits(const struct rv_sq_learned *s, double v)
     uint32_t n = s->seen[RV_SQ_REAL];
     double magnitude = fabs(v);
     if (magnitude != 0 && (magnitude < 1e-30 || magnitude > 1e30))
-        return -12;
+        return n < 8 ? -12 : -30; /* bytes of something else */
     if (n == 0)
         return magnitude > 1e-6 && magnitude < 1e15 ? 3 : -2;
     double span = s->real_max - s->real_min;
