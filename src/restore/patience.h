@@ -36,4 +36,4 @@ enum rv_patience {
 };
 
 /* A device that talks for ever is no better than a silent one: a restore has about a thousand messages. */
-enum { RV_MESSAGES_MAX = 50000 };
+enum { RV_MESSAGES_MAX = 20000 };

@@ -69,7 +69,7 @@ class Hostile(Bench):
         return self
 
     def files(self):
-        own = {"state", "cache", "config", "data", "home", "scene", "fresh"}
+        own = {"state", "cache", "config", "data", "home", "scene", "fresh", "apple.jsonl", "apple.log", "run.log", "revive.err"}
         return {str(p.relative_to(self.root)) for p in self.root.rglob("*") if p.relative_to(self.root).parts[0] not in own}
 
     def run(self, *words, **env):
@@ -87,9 +87,9 @@ def event_of(bench, first, what, text, after=1):
 
 # phase: (mode, the event after which the device stands still, exit codes, advice)
 SILENCES = {
-    "DFU upload": ("dfu", None, (1,), None),
+    "DFU upload": ("dfu", None, (1, 3, 7), None),
     "iBSS wait": ("dfu", ("accepted", "ibss", 1), (7,), None),
-    "Recovery upload of iBEC": ("recovery", None, (1,), None),
+    "Recovery upload of iBEC": ("recovery", None, (1, 7), None),
     "iBEC wait": ("recovery", ("accepted", "ibec", 2), (7,), None),
     "Recovery upload of the ramdisk": ("recovery", ("screen", "background", 40), (7,), None),
     "wait for Restore mode": ("recovery", ("accepted", "rkrn", 1), (7,), None),
@@ -103,14 +103,14 @@ SILENCES = {
 
 
 def silences(build):
-    for mode in ("dfu", "recovery"):
+    for mode in ("recovery", "dfu"):
         with Hostile(build, mode) as bench:
             bench.lay_phone()
             first = bench.control("events")["events"]
             bench.drop_phone()
             rehearse(bench, Road("update", mode))
             rows = {name: row for name, row in SILENCES.items() if row[0] == mode}
-            events = {name: 8 if row[1] is None else event_of(bench, first, *row[1]) for name, row in rows.items()}
+            events = {name: 4 if row[1] is None else event_of(bench, first, *row[1]) for name, row in rows.items()}
             for name, (_, _, codes, advice) in rows.items():
                 bench.lay_phone()
                 before = bench.hash_of("data")
