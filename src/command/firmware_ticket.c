@@ -3,6 +3,8 @@
 #include "command/firmware.h"
 #include "command/verbs.h"
 
+#include "base/text.h"
+#include "command/device_json.h"
 #include "firmware/ticket.h"
 
 #include <stdio.h>
@@ -50,7 +52,33 @@ static struct rv_ticket *load(struct rv_run *run, struct rv_error *err)
     return rv_ticket_load(path, err);
 }
 
-static void add_ticket(struct rv_run *run, const struct rv_ticket *ticket)
+/*
+ * A saved ticket may name what its one-time number is made from; up to the A11 anybody can check that it is. False:
+ * it is not, or cannot be read.
+ */
+static bool add_generator(struct rv_run *run, const struct rv_ticket *ticket)
+{
+    const char *text = ticket->answer != NULL ? rv_plist_text(ticket->answer, "generator") : NULL;
+    uint64_t generator = 0, chip = 0;
+    uint8_t made[RV_TICKET_NONCE_MAX];
+    size_t len = 0;
+    struct rv_span nonce;
+    struct rv_error unknown = { 0 };
+    if (text == NULL)
+        return true;
+    if (!rv_text_number(text, 0, &generator))
+        return false;
+    rv_json_set_hex(run->result, "generator", generator, 16);
+    if (!rv_img4_property_uint(ticket->parsed.properties, "CHIP", &chip) ||
+        !rv_img4_property_octets(ticket->parsed.properties, "BNCH", &nonce) ||
+        !rv_nonce_from_generator((uint32_t)chip, generator, made, &len, &unknown))
+        return true;
+    bool fits = rv_span_equal(nonce, rv_span(made, len));
+    json_object_set_new(run->result, "generator_fits", json_boolean(fits));
+    return fits;
+}
+
+static bool add_ticket(struct rv_run *run, const struct rv_ticket *ticket)
 {
     struct rv_span properties = ticket->parsed.properties;
     add_number(run->result, "ecid", properties, "ECID");
@@ -58,9 +86,10 @@ static void add_ticket(struct rv_run *run, const struct rv_ticket *ticket)
     add_number(run->result, "board_id", properties, "BORD");
     add_octets(run->result, "ap_nonce", properties, "BNCH");
     add_octets(run->result, "sep_nonce", properties, "snon");
+    return add_generator(run, ticket);
 }
 
-static const char *trust_words(enum rv_trust trust)
+const char *rv_trust_words(enum rv_trust trust)
 {
     return trust == RV_TRUST_APPLE ? "Apple" : "not Apple's (the extra trust root)";
 }
@@ -74,7 +103,8 @@ static bool run_show(struct rv_run *run, struct rv_error *err)
         return false;
     add_ticket(run, ticket);
     bool holds = rv_ticket_verify_signature(run->ctx, ticket, &trust, &unsigned_by);
-    json_object_set_new(run->result, "signed_by", json_string(holds ? trust_words(trust) : "nobody that is trusted"));
+    json_object_set_new(run->result, "signed_by",
+                        json_string(holds ? rv_trust_words(trust) : "nobody that is trusted"));
     if (!holds)
         json_object_set_new(run->result, "signature_fault", json_string(unsigned_by.text[0]));
     json_object_set_new(run->result, "objects", objects_json(ticket));
@@ -88,12 +118,16 @@ static bool run_verify(struct rv_run *run, struct rv_error *err)
     RV_AUTO(rv_ticket) ticket = load(run, err);
     if (ticket == NULL)
         return false;
-    add_ticket(run, ticket);
+    bool fits = add_ticket(run, ticket);
     if (!rv_ticket_verify_signature(run->ctx, ticket, &trust, err)) {
         rv_advise(err, RV_ADVICE_BAD_TICKET);
         return false;
     }
-    json_object_set_new(run->result, "signed_by", json_string(trust_words(trust)));
+    if (!fits) {
+        rv_fail(err, RV_E_CORRUPT, "the ticket's one-time number is not made from the generator that the file names");
+        return rv_advise(err, RV_ADVICE_BAD_TICKET);
+    }
+    json_object_set_new(run->result, "signed_by", json_string(rv_trust_words(trust)));
     if (path == NULL)
         return true;
     RV_AUTO(rv_ipsw) ipsw = rv_firmware_from_word(run, path, err);

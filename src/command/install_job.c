@@ -24,6 +24,25 @@ static json_t *plan_json(const struct rv_restore_result *result, enum rv_behavio
     return plan;
 }
 
+static json_t *known_json(enum rv_known known)
+{
+    return known == RV_UNKNOWN ? json_null() : json_boolean(known == RV_YES);
+}
+
+static json_t *stake_json(const struct rv_stake *s)
+{
+    json_t *j = json_object();
+    json_object_set_new(j, "find_my", known_json(s->find_my));
+    json_object_set_new(j, "activation_lock", known_json(s->activation_lock));
+    json_object_set_new(j, "activation", s->activation[0] != '\0' ? json_string(s->activation) : json_null());
+    json_object_set_new(j, "battery_percent", s->battery_percent < 0 ? json_null() : json_integer(s->battery_percent));
+    json_object_set_new(j, "charging", known_json(s->charging));
+    json_object_set_new(j, "host_on_battery", known_json(s->host_on_battery));
+    json_object_set_new(j, "host_kept_awake", json_boolean(s->host_awake));
+    json_object_set_new(j, "room_bytes", s->room_known ? json_integer((json_int_t)s->room_bytes) : json_null());
+    return j;
+}
+
 bool rv_restore_verb(struct rv_run *run, struct rv_restore_options *options, struct rv_error *err)
 {
     struct rv_restore_result result = { 0 };
@@ -39,6 +58,7 @@ bool rv_restore_verb(struct rv_run *run, struct rv_restore_options *options, str
     json_object_set_new(out, "dry_run", json_boolean(options->dry_run));
     json_object_set_new(out, "steps", seen ? plan_json(&result, options->behavior) : json_array());
     json_object_set_new(out, "started_in", seen ? json_string(rv_mode_name(result.started_in)) : json_null());
+    json_object_set_new(out, "preflight", result.stake_known ? stake_json(&result.stake) : json_null());
     json_object_set_new(out, "resumed", json_integer(result.resumed));
     json_object_set_new(out, "duration_s", json_real((double)(rv_clock_now(&run->ctx->clock) - begun) / 1000));
     json_object_set_new(out, "not_apple", json_boolean(result.not_apple));

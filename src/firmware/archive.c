@@ -188,10 +188,12 @@ static bool place_in_folder(const struct rv_archive *a, const char *name, struct
     RV_AUTO_TEXT path = rv_path_join(a->folder, name, err);
     if (path == NULL)
         return false;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         int why = errno;
+        if (fd < 0 && why == ELOOP)
+            return rv_fail(err, RV_E_FORMAT, "%s is a symbolic link: put the file itself there", path);
         if (fd < 0)
             return rv_fail_sys(err, why == ENOENT || why == ENOTDIR ? RV_E_NOT_FOUND : RV_E_IO, why, "opening %s",
                                path);
@@ -215,6 +217,8 @@ bool rv_archive_place(const struct rv_archive *archive, const char *name, struct
     uint64_t offset = 0;
     if (e == NULL)
         return rv_fail(err, RV_E_NOT_FOUND, "'%s' is not in the firmware file", name);
+    if (e->link)
+        return rv_fail(err, RV_E_FORMAT, "'%s' is a symbolic link: a firmware file has none", name);
     if (!local_header(archive, e, &offset, err))
         return false;
     *out = (struct rv_archive_place){ .fd = archive->fd,
@@ -315,7 +319,8 @@ static bool push_inflated(struct push *p, z_stream *z, struct rv_error *err)
         if (!inflate_some(p, z, &end, err))
             return false;
     }
-    return true;
+    return (at == p->place->packed && z->avail_in == 0) ||
+           rv_fail(err, RV_E_CORRUPT, "it has packed bytes behind its end");
 }
 
 static bool push_whole(struct push *p, struct rv_error *err)

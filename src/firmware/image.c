@@ -249,7 +249,9 @@ static bool ends_here(struct rv_ipsw_image *image, struct rv_error *err)
         if (result != Z_STREAM_END && z->avail_in == 0 && image->in_at == image->place.packed)
             return rv_fail(err, RV_E_CORRUPT, "its packed bytes end in the middle");
     }
-    return result == Z_STREAM_END || rv_fail(err, RV_E_CORRUPT, "its packed bytes are damaged at their end");
+    if (result != Z_STREAM_END)
+        return rv_fail(err, RV_E_CORRUPT, "its packed bytes are damaged at their end");
+    return image->in_at == image->place.packed || rv_fail(err, RV_E_CORRUPT, "it has packed bytes behind its end");
 }
 
 static bool push_all(struct rv_ipsw_image *image, uint8_t *part, rv_archive_sink *sink, void *context,

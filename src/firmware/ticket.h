@@ -15,6 +15,17 @@ struct rv_ticket {
 /** Takes ownership of answer, on failure too. The answer must hold an ApImg4Ticket. */
 struct rv_ticket *rv_ticket_take_answer(plist_t answer, bool fresh, struct rv_error *err);
 
+enum { RV_TICKET_NONCE_MAX = 48 };
+/** What a device of this chip makes of a generator; UNSUPPORTED from the A12 on. */
+bool rv_nonce_from_generator(uint32_t chip, uint64_t generator, uint8_t out[RV_TICKET_NONCE_MAX], size_t *len,
+                             struct rv_error *err);
+size_t rv_nonce_length(uint32_t chip); /* 20 or 32 bytes */
+/**
+ * As .shsh2: a property list with the server's whole answer and, where known, the generator ("0x…", may be NULL).
+ * Appears whole or not at all, and is read back.
+ */
+bool rv_ticket_save(const struct rv_ticket *ticket, const char *generator, const char *path, struct rv_error *err);
+
 /** DGST of the ticket's object `tag`. False: no such object, or none in it. */
 bool rv_ticket_digest(const struct rv_ticket *ticket, const char *tag, struct rv_span *digest);
 /** Does any object carry this digest. */

@@ -4,7 +4,8 @@
  * checksum for all, and the manifest's digest for what is an IM4P (over the file as it will be sent, its type
  * replaced where the manifest says so). The digest of the system image and the cryptexes is not one of the
  * file's bytes on every version (the device compares it with what ASR computes), and coprocessor files are
- * digested in parts: a difference there proves nothing and is not held against the file.
+ * digested in parts: a difference there proves nothing and is not held against the file. In a folder, where no
+ * checksum stands beside it, equality proves such a file whole; a difference is told as a warning.
  */
 #include "firmware/ipsw.h"
 
@@ -39,6 +40,9 @@ struct reading {
     const struct item *item;
     struct rv_digest *digest; /* borrowed; NULL: only the checksum */
     bool first;
+    bool image;   /* it is an IM4P */
+    bool trusted; /* the AP ticket covers it, so an IM4P it must be */
+    bool folder;  /* no checksum stands beside it */
 };
 
 static void report(struct plan *plan, bool at_once)
@@ -58,11 +62,12 @@ static void report(struct plan *plan, bool at_once)
 static void add_first(struct reading *r, struct rv_span part)
 {
     size_t at = 0;
-    if (!rv_im4p_find_type(part, &at)) {
-        r->digest = NULL; /* nothing would be held against it */
+    r->image = rv_im4p_find_type(part, &at);
+    if (!r->image && !r->folder) {
+        r->digest = NULL; /* its digest may be of other bytes, and the zip's checksum proves it */
         return;
     }
-    if (r->item->retag == NULL) {
+    if (!r->image || r->item->retag == NULL) {
         rv_digest_add(r->digest, part);
         return;
     }
@@ -95,14 +100,28 @@ static bool damaged(const struct item *item, struct rv_error *err)
     return rv_while(err, "checking the component %s", item->component);
 }
 
+/* Without a zip around it nothing else says that its bytes are whole. */
+static bool not_comparable(const struct reading *r)
+{
+    rv_tell_warning(r->plan->ipsw->ctx,
+                    "%s cannot be checked in a folder (its digest is not one of the whole file): the .ipsw file itself "
+                    "can be.",
+                    r->item->component);
+    return true;
+}
+
 static bool compare(const struct reading *r, struct rv_span want, struct rv_error *err)
 {
     uint8_t got[RV_DIGEST_MAX];
+    if (r->trusted && !r->image)
+        return rv_fail(err, RV_E_CORRUPT, "'%s' is damaged: it does not begin as a signed image does", r->item->path);
     if (r->digest == NULL)
         return true;
     rv_digest_end(r->digest, got);
     if (rv_span_equal(rv_span(got, want.len), want))
         return true;
+    if (!r->image)
+        return not_comparable(r);
     char is[17], should[17];
     rv_text_hex(rv_span(got, 8), is, sizeof is);
     rv_text_hex(rv_span(want.ptr, 8), should, sizeof should);
@@ -115,11 +134,16 @@ static bool check_item(struct plan *plan, const struct item *item, struct rv_err
     struct rv_span want = rv_plist_data(rv_identity_component(plan->identity, item->component), "Digest");
     enum rv_digest_kind kind = RV_DIGEST_SHA384;
     RV_AUTO(rv_digest) digest = NULL;
-    bool comparable = rv_component_personalized(plan->identity, item->component) &&
-                      rv_digest_kind_of(want.len, &kind) && rv_identity_is_img4(plan->identity);
-    if (comparable && (digest = rv_digest_new(kind, err)) == NULL)
+    bool personalized = rv_component_personalized(plan->identity, item->component);
+    bool folder = rv_archive_is_folder(plan->ipsw->archive);
+    bool digested = rv_digest_kind_of(want.len, &kind) && rv_identity_is_img4(plan->identity);
+    plist_t entry = rv_identity_component(plan->identity, item->component);
+    if (digested && (personalized || folder) && (digest = rv_digest_new(kind, err)) == NULL)
         return false;
-    struct reading r = { .plan = plan, .item = item, .digest = digest, .first = true };
+    struct reading r = { .plan = plan, .item = item, .digest = digest, .first = true, .folder = folder };
+    /* An ftab is a bundle for another chip, digested by its parts. */
+    r.trusted = digested && personalized && rv_plist_bool(entry, "Trusted", false) &&
+                !rv_component_flag(plan->identity, item->component, "IsFTAB") && !rv_text_ends(item->path, "ftab.bin");
     bool whole = item->marked ? rv_ipsw_image_stream(plan->ipsw, item->path, take_part, &r, err)
                               : rv_archive_stream(plan->ipsw->archive, item->path, take_part, &r, err);
     return (whole && compare(&r, want, err)) || damaged(item, err);

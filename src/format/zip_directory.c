@@ -29,8 +29,12 @@ enum {
     SIGNATURE_ENTRY = 0x02014B50,
     SIGNATURE_LOCAL = 0x04034B50,
     FLAG_ENCRYPTED = 1 << 0,
+    FLAG_SIZES_BEHIND = 1 << 3, /* checksum and sizes follow the content; in the local header they are empty */
     FLAG_STRONG = 1 << 6,
     FLAG_MASKED = 1 << 13,
+    MADE_BY_UNIX = 3,
+    UNIX_KIND = 0170000,
+    UNIX_LINK = 0120000,
     DEFLATE_BEST = 1032 /* plain bytes that one packed byte can give, at the very most */
 };
 
@@ -162,6 +166,9 @@ static bool check_sizes(const struct rv_zip_entry *e, const struct rv_zip_end *e
         e->packed > end->directory_at - e->header_at - RV_ZIP_LOCAL_HEADER)
         return rv_fail(err, RV_E_FORMAT, "zip: '%s' (%llu bytes at %llu) reaches into the directory", e->name,
                        (unsigned long long)e->packed, (unsigned long long)e->header_at);
+    if (e->name[strlen(e->name) - 1] == '/' && e->plain != 0)
+        return rv_fail(err, RV_E_FORMAT, "zip: the folder '%s' says that it has a content of %llu bytes", e->name,
+                       (unsigned long long)e->plain);
     if (e->method == RV_ZIP_STORED && e->packed != e->plain)
         return rv_fail(err, RV_E_FORMAT, "zip: '%s' is stored, but its two sizes differ", e->name);
     if (e->plain / DEFLATE_BEST > e->packed)
@@ -175,7 +182,8 @@ static bool read_entry(struct rv_reader *r, const struct rv_zip_end *end, struct
     size_t at = r->at;
     if (rv_read_u32le(r) != SIGNATURE_ENTRY)
         return rv_fail(err, RV_E_FORMAT, "zip: no entry at offset %zu of the directory", at);
-    rv_read_u32le(r);
+    bool by_unix = rv_read_u16le(r) >> 8 == MADE_BY_UNIX;
+    rv_read_u16le(r);
     e->flags = rv_read_u16le(r);
     e->method = (enum rv_zip_method)rv_read_u16le(r);
     rv_read_u32le(r);
@@ -184,7 +192,9 @@ static bool read_entry(struct rv_reader *r, const struct rv_zip_end *end, struct
     e->plain = rv_read_u32le(r);
     uint16_t name_len = rv_read_u16le(r), extra_len = rv_read_u16le(r), comment_len = rv_read_u16le(r);
     uint16_t disk = rv_read_u16le(r);
-    rv_read_span(r, 6);
+    rv_read_u16le(r);
+    uint32_t attributes = rv_read_u32le(r);
+    e->link = by_unix && (attributes >> 16 & UNIX_KIND) == UNIX_LINK;
     e->header_at = rv_read_u32le(r);
     struct rv_span name = rv_read_span(r, name_len), extra = rv_read_span(r, extra_len);
     rv_read_span(r, comment_len);
@@ -286,7 +296,8 @@ bool rv_zip_local_check(struct rv_span header, const struct rv_zip_entry *entry,
     uint32_t signature = rv_read_u32le(&r);
     rv_read_u16le(&r);
     uint16_t flags = rv_read_u16le(&r), method = rv_read_u16le(&r);
-    rv_read_span(&r, 16);
+    rv_read_u32le(&r);
+    uint32_t crc = rv_read_u32le(&r), packed = rv_read_u32le(&r), plain = rv_read_u32le(&r);
     uint16_t name_len = rv_read_u16le(&r), extra_len = rv_read_u16le(&r);
     struct rv_span name = rv_read_span(&r, name_len);
     if (r.bad || signature != SIGNATURE_LOCAL)
@@ -294,6 +305,14 @@ bool rv_zip_local_check(struct rv_span header, const struct rv_zip_entry *entry,
     if (!rv_span_equal(name, rv_span(entry->name, strlen(entry->name))) || method != entry->method ||
         ((flags ^ entry->flags) & (FLAG_ENCRYPTED | FLAG_STRONG | FLAG_MASKED)) != 0)
         return rv_fail(err, RV_E_FORMAT, "zip: the directory and the entry itself disagree about '%s'", entry->name);
+    /* All ones stand for a 64-bit size in the extra field. */
+    bool same = crc == entry->crc && (packed == entry->packed || packed == UINT32_MAX) &&
+                (plain == entry->plain || plain == UINT32_MAX);
+    if ((flags & FLAG_SIZES_BEHIND) == 0 && !same)
+        return rv_fail(err, RV_E_FORMAT,
+                       "zip: the directory and the entry itself disagree about the size or checksum "
+                       "of '%s'",
+                       entry->name);
     *data_offset = (uint64_t)RV_ZIP_LOCAL_HEADER + name_len + extra_len;
     return true;
 }

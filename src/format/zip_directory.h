@@ -26,6 +26,7 @@ enum rv_zip_method { RV_ZIP_STORED = 0, RV_ZIP_DEFLATED = 8 };
 
 struct rv_zip_entry {
     char *name; /* owned by the directory; ends with '/' for a folder */
+    bool link;  /* a symbolic link: its content names another place */
     enum rv_zip_method method;
     uint16_t flags;
     uint32_t crc;
@@ -42,7 +43,8 @@ void rv_zip_directory_clear(struct rv_zip_directory *directory);
 const struct rv_zip_entry *rv_zip_directory_find(const struct rv_zip_directory *directory, const char *name);
 
 /**
- * The local header (30 bytes and the name, as many as `directory entry` says) agrees with the entry.
+ * The local header (30 bytes and the name, as many as `directory entry` says) agrees with the entry; its checksum
+ * and sizes too, unless the writer put them behind the content. Its dates and what it needs are never used.
  * *data_offset: of the content, from the header's start.
  */
 bool rv_zip_local_check(struct rv_span header, const struct rv_zip_entry *entry, uint64_t *data_offset,

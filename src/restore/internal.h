@@ -55,6 +55,7 @@ struct rv_restore {
     double percent_base, percent_weight, percent; /* of the running step, and as told */
     bool touched;                                 /* the device is no longer what it was: a break is UNFINISHED */
     bool finished;                                /* restored ended with status 0 */
+    struct rv_awake *awake;                       /* keeps this computer from sleeping; NULL: nothing does */
 };
 
 /** Tells done/total inside the running step; the overall percentage never goes back. */
@@ -65,6 +66,12 @@ void rv_restore_usb_close(struct rv_restore *r);
 void rv_restore_target(const struct rv_restore *r, struct rv_target *out);
 /** Fetches or loads the ticket for the device's present nonce and verifies it. */
 bool rv_restore_sign(struct rv_restore *r, struct rv_error *err);
+
+/* stake.c: whose device it is, and will the power last. */
+void rv_stake_read(struct rv_restore *r, struct rv_stake *out);
+void rv_stake_tell(struct rv_restore *r, const struct rv_stake *stake);
+/** Refuses what must not be begun; before an erase with Find My on, asks. */
+bool rv_stake_check(struct rv_restore *r, const struct rv_stake *stake, struct rv_error *err);
 
 /* guard.c: the never-erase rule. Both are asked: when the identity is chosen and right before anything of it is sent.
  */

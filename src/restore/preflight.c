@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Everything that can be known before the device is touched: is the file for this device and whole, does the
- * battery hold, is there a backup. After this step only the ticket stands between a person and the work.
+ * Everything that can be known before the device is touched: is the file for this device and whole, is there
+ * a backup, and (stake.c) whose device is it and will the power last. After this step only the ticket stands between a
+ * person and the work.
  */
 #include "restore/internal.h"
 
-#include "data/devices.h"
-#include "proto/lockdown.h"
-
 #include <stdio.h>
 #include <string.h>
-
-enum { BATTERY_LEAST = 20 };
 
 static bool choose_identity(struct rv_restore *r, struct rv_error *err)
 {
@@ -55,31 +51,7 @@ static bool check_version(struct rv_restore *r, struct rv_error *err)
     return rv_advise(err, RV_ADVICE_OLDER_FIRMWARE);
 }
 
-static bool check_battery(struct rv_restore *r, struct rv_error *err)
-{
-    if (r->device.mode != RV_MODE_NORMAL)
-        return true;
-    struct rv_error unread = { 0 };
-    RV_AUTO(rv_lockdown) link = rv_lockdown_open(r->ctx, &r->device.mux, &unread);
-    /* Only to a computer that it trusts; nobody is asked for trust just for this figure. */
-    bool trusted = link != NULL && rv_lockdown_session(link, &unread);
-    RV_AUTO_PLIST value =
-        !trusted ? NULL : rv_lockdown_get(link, "com.apple.mobile.battery", "BatteryCurrentCapacity", &unread);
-    if (value == NULL || plist_get_node_type(value) != PLIST_UINT) {
-        rv_tell_note(r->ctx, "Battery: the device does not tell without being trusted; charge it if in doubt.");
-        return true;
-    }
-    uint64_t percent = 0;
-    plist_get_uint_val(value, &percent);
-    rv_tell_note(r->ctx, "Battery: %llu %%.", (unsigned long long)percent);
-    if (percent >= BATTERY_LEAST)
-        return true;
-    rv_fail(err, RV_E_REFUSED, "the battery is at %llu %%; at least %d %% are wanted", (unsigned long long)percent,
-            BATTERY_LEAST);
-    return rv_advise(err, RV_ADVICE_BATTERY_LOW);
-}
-
-static void tell_stake(struct rv_restore *r)
+static void tell_work(struct rv_restore *r)
 {
     const struct rv_identity *id = &r->device.identity;
     const struct rv_firmware_version *v = rv_ipsw_version(r->ipsw);
@@ -94,19 +66,20 @@ static void tell_stake(struct rv_restore *r)
         rv_tell_warning(r->ctx, "Newest backup on this computer: none found. %s",
                         update ? "An Update keeps the data, but nobody can promise it for a damaged device."
                                : "What is on the device now cannot be brought back afterwards.");
-    const struct rv_device_row *row = rv_device_by_product(id->product_type, NULL);
-    rv_tell_note(r->ctx,
-                 "Cable: use one that carries data (%s at the device), straight into the computer, and leave "
-                 "it in until the end.",
-                 row == NULL || row->port[0] == '\0' ? "the one that came with it" : row->port);
-    if (r->device.mode != RV_MODE_NORMAL)
-        rv_tell_note(r->ctx,
-                     "Battery: cannot be read in %s; if the device was empty, let it charge for half an hour "
-                     "first.",
-                     rv_mode_words(r->device.mode));
     if (update && r->device.mode != RV_MODE_NORMAL)
         rv_tell_note(r->ctx, "The first start may say \"Attempting data recovery\" and ask for the passcode: that is "
                              "normal, and it can take a while.");
+}
+
+/* From the first long reading on: verifying gigabytes takes minutes already. */
+static void keep_awake(struct rv_restore *r)
+{
+    struct rv_error without = { 0 };
+    r->awake = rv_awake_hold(r->ctx, "installing iOS on an attached device", &without);
+    r->result->stake.host_awake = r->awake != NULL;
+    if (r->awake == NULL && !r->options->dry_run)
+        rv_tell_note(r->ctx, "This computer cannot be kept awake from here (%s): see that it does not go to sleep.",
+                     without.text[0]);
 }
 
 bool rv_step_preflight(struct rv_restore *r, struct rv_error *err)
@@ -116,9 +89,15 @@ bool rv_step_preflight(struct rv_restore *r, struct rv_error *err)
         return rv_while(err, "opening the firmware file");
     if (!choose_identity(r, err))
         return rv_while(err, "looking for this device's part of the firmware");
-    if (!check_version(r, err) || !check_battery(r, err))
+    if (!check_version(r, err))
         return false;
-    tell_stake(r);
+    rv_stake_read(r, &r->result->stake);
+    r->result->stake_known = true;
+    tell_work(r);
+    rv_stake_tell(r, &r->result->stake);
+    if (!rv_stake_check(r, &r->result->stake, err))
+        return false;
+    keep_awake(r);
     if (!rv_ipsw_verify(r->ipsw, r->identity, err)) {
         if (err->code == RV_E_CORRUPT || err->code == RV_E_FORMAT || err->code == RV_E_NOT_FOUND)
             rv_advise(err, RV_ADVICE_BAD_FIRMWARE);

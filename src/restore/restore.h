@@ -2,6 +2,7 @@
 /* Update and Restore: a plan is a table of steps, the runner is the only loop, the journal makes it resumable. */
 #pragma once
 
+#include "base/host.h"
 #include "device/device.h"
 #include "firmware/firmware.h"
 
@@ -15,7 +16,19 @@ struct rv_restore_options {
     bool consent;            /* erase: the person typed the name */
 };
 
+/** What preflight found out about the owner, the power and the room; unknown is an answer. */
+struct rv_stake {
+    enum rv_known find_my, activation_lock, charging, host_on_battery;
+    char activation[32];         /* ActivationState; "" unknown */
+    int battery_percent;         /* of the device; -1: unknown */
+    bool trusted;                /* the device told what it tells only to computers that it trusts */
+    bool room_known, host_awake; /* host_awake: this computer was kept from sleeping */
+    uint64_t room_bytes;         /* free where revive keeps its notes */
+};
+
 struct rv_restore_result {
+    struct rv_stake stake; /* valid where stake_known */
+    bool stake_known;
     struct rv_device device;     /* as it is at the end */
     char version[32], build[32]; /* installed */
     bool data_kept;              /* Update that ended in Normal mode with the user partition untouched by us */

@@ -325,6 +325,7 @@ bool rv_restore_run(struct rv_fleet *fleet, const struct rv_restore_options *opt
     result->data_kept = fine && options->behavior == RV_BEHAVIOR_UPDATE && r.finished &&
                         r.device.mode == RV_MODE_NORMAL && !options->dry_run;
     rv_restore_usb_close(&r);
+    rv_awake_free(r.awake);
     rv_ticket_free(r.ticket);
     rv_ipsw_free(r.ipsw);
     rv_journal_free(r.journal);

@@ -147,6 +147,7 @@ static void hostile_archives_are_refused_each_for_its_reason(void **state)
         { { { "a", NULL, "11111111111111111111111111111111111", 0, 0, 0, 0, 0 }, { "b", NULL, "2", 0, 0, 0, 0, 5 } },
           2,
           "overlap" },
+        { { { "folder/", NULL, "1", 0, 0, 0, 0, 0 } }, 1, "says that it has a content" },
         { { { "a", NULL, "1", 0, 8, 0xFFFFFFFF, 0xFFFFFFFF, 0 } }, 1, "lacks its 64-bit sizes" },
     };
     for (size_t i = 0; i < RV_COUNT(cases); i++) {
@@ -175,6 +176,46 @@ static void an_entry_and_the_directory_must_agree(void **state)
     assert_true(test_error_says(&err, "disagree about 'good'"));
     assert_false(rv_zip_local_check(rv_span(a.bytes, 20), &d.entries[0], &offset, &err));
     assert_false(rv_zip_local_check(rv_span(a.bytes + 1, 34), &d.entries[0], &offset, &err));
+    rv_zip_directory_clear(&d);
+}
+
+static void a_size_that_the_entry_itself_denies_is_refused(void **state)
+{
+    (void)state;
+    static struct archive a;
+    struct rv_error err = { 0 };
+    struct rv_zip_directory d;
+    uint64_t offset = 0;
+    const struct made m[] = { { "good", NULL, "1234", 0, 8, 0, 0, 0 } };
+    enum { CRC_AT = 14, PACKED_AT = 18, PLAIN_AT = 22, FLAGS_AT = 6 };
+    static const size_t fields[] = { CRC_AT, PACKED_AT, PLAIN_AT };
+    for (size_t i = 0; i < RV_COUNT(fields); i++) {
+        make(&a, m, 1);
+        a.bytes[fields[i]] ^= 4;
+        assert_fine(read_all(&a, &d, &err));
+        assert_false(rv_zip_local_check(rv_span(a.bytes, 34), &d.entries[0], &offset, &err));
+        assert_true(test_error_says(&err, "disagree about the size or checksum of 'good'"));
+        a.bytes[FLAGS_AT] |= 8; /* a writer that put them behind the content leaves anything here */
+        assert_fine(rv_zip_local_check(rv_span(a.bytes, 34), &d.entries[0], &offset, &err));
+        rv_zip_directory_clear(&d);
+    }
+}
+
+static void a_symbolic_link_is_known_as_one(void **state)
+{
+    (void)state;
+    static struct archive a;
+    struct rv_error err = { 0 };
+    struct rv_zip_directory d;
+    const struct made m[] = { { "link", NULL, "/etc/passwd", 0, 0, 0, 0, 0 } };
+    make(&a, m, 1);
+    assert_fine(read_all(&a, &d, &err));
+    assert_false(d.entries[0].link);
+    rv_zip_directory_clear(&d);
+    rv_put_u16le(a.bytes + a.directory + 4, 3 << 8 | 20); /* made by Unix */
+    rv_put_u32le(a.bytes + a.directory + 38, UINT32_C(0120777) << 16);
+    assert_fine(read_all(&a, &d, &err));
+    assert_true(d.entries[0].link);
     rv_zip_directory_clear(&d);
 }
 
@@ -238,6 +279,8 @@ int main(void)
         cmocka_unit_test(a_good_archive_is_read_and_found_by_name),
         cmocka_unit_test(hostile_archives_are_refused_each_for_its_reason),
         cmocka_unit_test(an_entry_and_the_directory_must_agree),
+        cmocka_unit_test(a_size_that_the_entry_itself_denies_is_refused),
+        cmocka_unit_test(a_symbolic_link_is_known_as_one),
         cmocka_unit_test(every_cut_and_every_turned_byte_is_refused_or_read_never_crashes),
         cmocka_unit_test(big_archives_tell_their_sizes_in_64_bits),
     };
