@@ -19,6 +19,9 @@ rv_print_fn rv_print_restore, rv_print_jobs;
 /* print_device.c */
 rv_print_fn rv_print_list, rv_print_info, rv_print_mode;
 
+/* print_doctor.c */
+rv_print_fn rv_print_doctor;
+
 /* print_explain.c */
 rv_print_fn rv_print_explain;
 

@@ -67,6 +67,7 @@ static const struct {
 } printers[] = {
     /* clang-format off */
     { "", rv_print_status },
+    { "doctor", rv_print_doctor },
     { "explain", rv_print_explain },
     { "guide", rv_print_guide },
     { "info", rv_print_info },

@@ -8,10 +8,12 @@
 /* clang-format off */
 const struct rv_command *const rv_commands[] = {
     &rv_verb_status, /* "" */
+    &rv_verb_doctor,
     &rv_verb_explain,
     &rv_verb_firmware_components,
     &rv_verb_firmware_extract,
     &rv_verb_firmware_info,
+    &rv_verb_firmware_ticket_fetch,
     &rv_verb_firmware_ticket_show,
     &rv_verb_firmware_ticket_verify,
     &rv_verb_firmware_verify,

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `revive doctor`: one line a check, its trouble and what mends it below. */
+#include "cli/print.h"
+
+#include <string.h>
+
+static const char *mark_of(const char *state)
+{
+    static const char *const marks[][2] = { { "fine", "ok" }, { "note", "note" }, { "trouble", "TROUBLE" } };
+    for (size_t i = 0; i < RV_COUNT(marks); i++)
+        if (strcmp(state, marks[i][0]) == 0)
+            return marks[i][1];
+    return "?";
+}
+
+static const char *colour_of(const char *state)
+{
+    return strcmp(state, "fine") == 0 ? "green" : strcmp(state, "trouble") == 0 ? "red" : "yellow";
+}
+
+void rv_print_doctor(const struct rv_face *face, const json_t *result)
+{
+    const char *off = rv_style(face->colour_out, "off"), *key;
+    json_t *one;
+    size_t i;
+    json_array_foreach (json_object_get(result, "checks"), i, one) {
+        const char *state = rv_json_text(one, "state", "unknown"), *mend = rv_json_text(one, "mend", NULL);
+        printf("%s%-8s%s%s\n         %s\n", rv_style(face->colour_out, colour_of(state)), mark_of(state), off,
+               rv_json_text(one, "title", "?"), rv_json_text(one, "words", ""));
+        if (mend != NULL)
+            printf("         mend it: %s\n", mend);
+    }
+    json_object_foreach (json_object_get(result, "settings"), key, one)
+        if (json_is_string(one))
+            printf("set      %s = %s\n", key, json_string_value(one));
+    long long troubles = (long long)json_integer_value(json_object_get(result, "troubles"));
+    printf("%s\n",
+           troubles == 0 ? "No trouble was found on this computer." : "Mend the first trouble first, then look again.");
+}
