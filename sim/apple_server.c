@@ -4,7 +4,9 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "sim/json.h"
 #include "sim/tss.h"
+#include "sim/wire.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BODY_CAP = 8 << 20, TLS_FILE_CAP = 64 << 10, SILENCE_MS = 600 * 1000 };
+enum { BODY_CAP = 8 << 20, TLS_FILE_CAP = 64 << 10, SILENCE_MS = 600 * 1000, LINE_CAP = 1 << 20 };
 
 static struct sim_apple *servers; /* all that were started */
 static pthread_mutex_t servers_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -50,7 +52,7 @@ void sim_apple_record(struct sim_apple *apple, const char *fields)
         return;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    RV_AUTO_CLEAR(rv_buf) line = RV_BUF(64 << 10);
+    RV_AUTO_CLEAR(rv_buf) line = RV_BUF(LINE_CAP);
     struct rv_error err = { 0 };
     pthread_mutex_lock(&apple->lock);
     RV_AUTO_FD fd = open(apple->record, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -96,8 +98,26 @@ static enum MHD_Result say(struct MHD_Connection *connection, unsigned status, c
     return answer(connection, status, "text/plain", rv_span(text, strlen(text)));
 }
 
-static void record_tss(struct sim_apple *apple, unsigned http, const struct sim_tss_summary *s)
+/* The whole request, for holding two clients against each other. */
+static void add_request(struct rv_buf *out, struct MHD_Connection *connection, struct rv_span body)
 {
+    struct rv_error err = { 0 };
+    const char *agent = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "User-Agent");
+    plist_t request = sim_plist_parse(body);
+    size_t before = out->len;
+    if (!rv_buf_add_text(out, ",\"agent\":", &err) || !sim_json_add_text(out, agent != NULL ? agent : "", &err) ||
+        (request != NULL && (!rv_buf_add_text(out, ",\"request\":", &err) || !sim_json_add_plist(out, request, &err))))
+        out->len = before;
+    plist_free(request);
+}
+
+static void record_tss(struct sim_apple *apple, unsigned http, const struct sim_tss_summary *s,
+                       struct MHD_Connection *connection, struct rv_span body)
+{
+    RV_AUTO_CLEAR(rv_buf) all = RV_BUF(LINE_CAP - 64);
+    struct rv_error err = { 0 };
+    if (apple->record == NULL)
+        return;
     char message[300], kind[120], fields[1400];
     snprintf(fields, sizeof fields,
              "\"server\":\"tss\",\"http\":%u,\"status\":%d,\"message\":%s,\"kind\":%s,\"ecid\":\"0x%llx\","
@@ -106,7 +126,11 @@ static void record_tss(struct sim_apple *apple, unsigned http, const struct sim_
              http, s->status, sim_apple_json(s->message, message, sizeof message),
              sim_apple_json(s->kind, kind, sizeof kind), (unsigned long long)s->ecid, s->build_id, s->build,
              s->behavior, s->ap_nonce, s->sep_nonce, s->components);
-    sim_apple_record(apple, fields);
+    if (!rv_buf_add_text(&all, fields, &err))
+        return;
+    add_request(&all, connection, body);
+    if (rv_buf_add(&all, rv_span("", 1), &err))
+        sim_apple_record(apple, (const char *)all.data);
 }
 
 static enum MHD_Result answer_tss(struct sim_apple *apple, struct MHD_Connection *connection, struct exchange *ex)
@@ -114,26 +138,27 @@ static enum MHD_Result answer_tss(struct sim_apple *apple, struct MHD_Connection
     struct sim_apple_faults faults = sim_apple_faults_now(apple);
     struct sim_tss_summary summary = { 0 };
     struct rv_error err = { 0 };
+    const struct rv_span body = rv_buf_span(&ex->body);
     sim_apple_wait(faults.delay_ms);
     if (faults.silence) {
         snprintf(summary.message, sizeof summary.message, "silence");
-        record_tss(apple, 0, &summary);
+        record_tss(apple, 0, &summary, connection, body);
         sim_apple_wait(SILENCE_MS);
         return MHD_NO;
     }
     if (faults.http_status) {
         snprintf(summary.message, sizeof summary.message, "HTTP fault");
-        record_tss(apple, (unsigned)faults.http_status, &summary);
+        record_tss(apple, (unsigned)faults.http_status, &summary, connection, body);
         return say(connection, (unsigned)faults.http_status, "<html><body>out of order</body></html>");
     }
     if (ex->too_large)
         return say(connection, MHD_HTTP_CONTENT_TOO_LARGE, "too large");
     const struct sim_tss tss = { apple->pki, apple->files, faults.refuse_status,
                                  faults.refuse_build[0] ? faults.refuse_build : NULL };
-    RV_AUTO(rv_blob) reply = sim_tss_answer(&tss, rv_buf_span(&ex->body), &summary, &err);
+    RV_AUTO(rv_blob) reply = sim_tss_answer(&tss, body, &summary, &err);
     if (!reply)
         snprintf(summary.message, sizeof summary.message, "%.120s", err.text[0]);
-    record_tss(apple, reply ? 200 : 500, &summary);
+    record_tss(apple, reply ? 200 : 500, &summary, connection, body);
     if (!reply)
         return say(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "the simulator cannot sign");
     if (faults.garbage)

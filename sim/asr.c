@@ -14,6 +14,7 @@
 #include "sim/image4.h"
 #include "sim/restored_run.h"
 #include "sim/services.h"
+#include "sim/transcript.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -140,8 +141,12 @@ static plist_t receive_message(struct asr *a)
         size_t n = sim_wire_read_some(&a->wire, part, sizeof part, restored_patience_ms(a->r));
         if (n == 0 || !rv_buf_add(&text, rv_span(part, n), &err))
             return NULL;
-        if (memmem(text.data, text.len, "</plist>", 8) != NULL)
-            return sim_plist_parse(rv_buf_span(&text));
+        if (memmem(text.data, text.len, "</plist>", 8) == NULL)
+            continue;
+        plist_t message = sim_plist_parse(rv_buf_span(&text));
+        if (message != NULL)
+            sim_transcript_plist(sim_device_transcript(a->r->device), "asr", "message", message);
+        return message;
     }
 }
 
@@ -558,6 +563,13 @@ static bool whole_is_right(struct asr *a, struct rv_span expected, struct rv_err
     return rv_fail(err, RV_E_CORRUPT, "ASR: the image is not the one that is signed");
 }
 
+static void write_down(struct asr *a)
+{
+    struct sim_transcript *t = sim_device_transcript(a->r->device);
+    sim_transcript_number(t, "asr", "answers", a->answer_count);
+    sim_transcript_number(t, "asr", a->checksums ? "stream-with-checksums" : "stream", a->size);
+}
+
 static bool take_stream(struct asr *a, int system_fd, struct rv_error *err)
 {
     uint8_t expected[64];
@@ -577,6 +589,7 @@ static bool take_stream(struct asr *a, int system_fd, struct rv_error *err)
     double ms = (double)(ended.tv_sec - begun.tv_sec) * 1e3 + (double)(ended.tv_nsec - begun.tv_nsec) / 1e6;
     sim_record(a->r->device, "asr", "%" PRIu64 " bytes in %.0f ms, %zu reads out of band, checksums %s", a->size, ms,
                a->answer_count, a->checksums ? "on" : "off");
+    write_down(a);
     if (!whole_is_right(a, rv_span(expected, expected_len), err))
         return false;
     if (a->wrapped != NULL)

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "sim/json.h"
 #include "sim/serve.h"
 #include "sim/services.h"
 

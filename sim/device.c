@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "sim/services.h"
+#include "sim/transcript.h"
 
 #include "sim/services.h"
 
@@ -187,6 +188,7 @@ void sim_device_close(struct sim_device *device)
     sim_services_free(device->services);
     if (device->record_fd >= 0)
         close(device->record_fd);
+    sim_transcript_free(device->transcript);
     rv_buf_clear(&device->upload);
     rv_blob_free(device->iboot.boot.ticket);
     for (unsigned i = 0; i < device->boot_count; i++) {
@@ -272,6 +274,11 @@ void sim_pause(struct sim_device *device, unsigned ms)
 struct sim_services *sim_device_services(struct sim_device *device)
 {
     return device->services;
+}
+
+struct sim_transcript *sim_device_transcript(struct sim_device *device)
+{
+    return device->transcript;
 }
 
 const char *sim_state_dir(struct sim_device *device)

@@ -92,9 +92,16 @@ void sim_nvram_set(struct sim_device *device, const char *name, const char *valu
  *  yes and no are the words for flags. */
 bool sim_setting(struct sim_device *device, const char *name, char *out, size_t out_size);
 void sim_setting_put(struct sim_device *device, const char *name, const char *value);
+/** The nonce was told in Normal mode: Recovery mode after it shows the same. */
+void sim_nonce_keep(struct sim_device *device);
 double sim_time_scale(struct sim_device *device);
 /** Sleeps ms * time_scale. */
 void sim_pause(struct sim_device *device, unsigned ms);
+struct sim_transcript;
+/** From now on all that hosts send to this device is written down. Before the device is started. */
+bool sim_device_transcribe(struct sim_device *device, const char *path, struct rv_error *err);
+/** NULL: it is not. */
+struct sim_transcript *sim_device_transcript(struct sim_device *device);
 /** The device's own record of what happened: one JSON line in STATE/record.jsonl. text is plain words. */
 void sim_record(struct sim_device *device, const char *what, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

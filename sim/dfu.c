@@ -63,7 +63,7 @@ static int status(struct sim_device *device, uint8_t *data, size_t len)
 static int to_idle(struct sim_device *device)
 {
     device->dfu = (struct sim_dfu){ .state = DFU_IDLE };
-    rv_buf_clear(&device->upload);
+    sim_iboot_drop_upload_locked(device);
     return 0;
 }
 

@@ -27,6 +27,12 @@ enum {
     REBOOT_RECOVERY_MS = 4000,
 };
 
+void sim_iboot_drop_upload_locked(struct sim_device *device)
+{
+    rv_buf_clear(&device->upload);
+    sim_transcript_forget_upload_locked(device);
+}
+
 void sim_iboot_clear_locked(struct sim_device *device, bool keep_ticket)
 {
     struct rv_blob *ticket = device->iboot.boot.ticket;
@@ -35,7 +41,7 @@ void sim_iboot_clear_locked(struct sim_device *device, bool keep_ticket)
         device->iboot.boot.ticket = ticket;
     else
         rv_blob_free(ticket);
-    rv_buf_clear(&device->upload);
+    sim_iboot_drop_upload_locked(device);
 }
 
 static bool loaded(const struct sim_device *device, const char *tag)
@@ -328,7 +334,7 @@ int sim_iboot_control_locked(struct sim_device *device, const uint8_t setup[8], 
     if (setup[0] == 0xC0 && setup[1] == 0)
         return read_answer(device, data, len);
     if (setup[0] == 0x41 && setup[1] == 0) {
-        rv_buf_clear(&device->upload);
+        sim_iboot_drop_upload_locked(device);
         device->halted = false;
         return (int)len;
     }

@@ -100,7 +100,7 @@ static void enter(struct sim_device *device, enum sim_mode mode, enum sim_stage 
     plist_free(device->env);
     device->env = plist_new_dict();
     if (fresh_nonce)
-        sim_nonce_fresh_locked(device);
+        sim_nonce_fresh_locked(device, stage == SIM_STAGE_IBOOT);
     /* iBEC holds on to the ticket it was booted with: everything after must come with the same. */
     sim_iboot_clear_locked(device, stage == SIM_STAGE_IBEC);
     sim_record(device, "mode", "%s, running %s", mode_words[mode], stage_words[stage]);

@@ -9,6 +9,7 @@
 #include "sim/service_list.h"
 #include "sim/services.h"
 #include "sim/tls.h"
+#include "sim/transcript.h"
 
 #include <limits.h>
 #include <openssl/rand.h>
@@ -282,7 +283,9 @@ static bool serve_one(struct session *s)
 
 void sim_lockdown_serve(struct sim_device *device, int fd)
 {
-    struct session session = { .device = device, .wire = { .fd = fd, .device = device } };
+    struct session session = { .device = device };
+    session.wire =
+        (struct sim_wire){ .fd = fd, .device = device, .heard = sim_device_transcript(device), .who = "lockdown" };
     while (serve_one(&session))
         continue;
     sim_tls_close(&session.wire);

@@ -264,6 +264,7 @@ static plist_t baseband_keys(struct phone *p)
 
 static plist_t ap_nonce(struct phone *p)
 {
+    sim_nonce_keep(p->device);
     return plist_new_data((const char *)p->identity.ap_nonce, p->identity.ap_nonce_len);
 }
 

@@ -32,6 +32,7 @@ static const struct sim_verb verbs[] = {
     { "run", sim_verb_run, "switch devices on and serve them until told to stop",
       "revive-sim run --state DIR [--state DIR...] [--usbmuxd ADDRESS] [--usbip ADDRESS] [--control SOCKET]\n"
       "               [--mode normal|recovery|dfu|off] [--time-scale F] [--set NAME=VALUE...] [--ready-fd N]\n"
+      "               [--record FILE: all that the host sends, one JSON line each]\n"
       "       An ADDRESS is UNIX:/path or 127.0.0.1:PORT.",
       "revive-sim run --state phone --usbmuxd UNIX:/tmp/mux --usbip UNIX:/tmp/usb --control /tmp/phone.ctl" },
     { "stage", sim_verb_stage, "lay a whole scene: keys, two firmware files, a device in trouble",

@@ -47,6 +47,13 @@ struct sim_dfu {
     uint8_t state, status;
 };
 
+/* An upload under way, for the transcript: bulk transfers, or the blocks of a DFU download. */
+struct sim_upload_seen {
+    unsigned transfers, status_reads;
+    size_t largest;
+    bool empty_transfer; /* one of no bytes among them */
+};
+
 enum { SIM_ANSWER_MAX = 256, SIM_LOADED_MAX = 64 };
 /* What a stage of iBoot holds. */
 struct sim_iboot {
@@ -76,7 +83,8 @@ struct sim_device {
     pthread_mutex_t record_lock;
     int record_fd;
     struct sim_cut cut;
-    pthread_mutex_t link_lock; /* guards link; never taken while lock is held */
+    struct sim_transcript *transcript; /* NULL: nobody wants to know what the host sends */
+    pthread_mutex_t link_lock;         /* guards link; never taken while lock is held */
     struct sim_mux_link *link;
 
     pthread_t waker;
@@ -106,6 +114,7 @@ struct sim_device {
     uint8_t configuration, alternate;
     bool halted; /* bulk OUT 0x04 */
     struct rv_buf upload;
+    struct sim_upload_seen upload_seen;
     struct sim_dfu dfu;
     struct sim_iboot iboot;
     struct sim_boot *boot; /* of the present Restore mode */
@@ -140,7 +149,7 @@ bool sim_auto_boot_locked(struct sim_device *device);
 void sim_nvram_put_locked(struct sim_device *device, const char *name, const char *value);
 
 /* nonce.c */
-void sim_nonce_fresh_locked(struct sim_device *device);
+void sim_nonce_fresh_locked(struct sim_device *device, bool own_iboot);
 /** First bytes of SHA-384 (20: SHA-1) of the generator, by chip. Exposed for its test vectors. */
 size_t sim_nonce_of_generator(uint32_t chip, uint64_t ecid, uint64_t generator, uint8_t out[SIM_NONCE_MAX]);
 bool sim_chip_has_short_nonce(uint32_t chip);
@@ -171,12 +180,16 @@ void sim_dfu_bus_reset_locked(struct sim_device *device);
 int sim_iboot_control_locked(struct sim_device *device, const uint8_t setup[8], uint8_t *data, size_t len);
 int sim_iboot_bulk_out_locked(struct sim_device *device, const uint8_t *data, size_t len);
 void sim_iboot_clear_locked(struct sim_device *device, bool keep_ticket);
+void sim_iboot_drop_upload_locked(struct sim_device *device);
 size_t sim_string_descriptor_locked(struct sim_device *device, unsigned index, uint8_t *to, size_t room);
 size_t sim_device_descriptor_locked(struct sim_device *device, uint8_t *to, size_t room);
 size_t sim_config_descriptor_locked(struct sim_device *device, unsigned index, uint8_t *to, size_t room);
 
-/* record.c */
-void sim_json_text(const char *text, char *out, size_t size);
+/* transcript_usb.c: transfers of DFU and Recovery mode, before they are carried out. */
+void sim_transcript_control_locked(struct sim_device *device, const uint8_t setup[8], const uint8_t *data, size_t len);
+void sim_transcript_bulk_locked(struct sim_device *device, uint8_t endpoint, size_t len);
+/** The upload buffer is emptied: what was counted of it is over. */
+void sim_transcript_forget_upload_locked(struct sim_device *device);
 
 /* storage.c */
 plist_t sim_plist_load(const char *path, struct rv_error *err);

@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Nonces: new at each boot of ROM, own iBoot and iBSS; the same as often as a stage is asked. */
+/*
+ * Nonces: new at each boot of ROM, own iBoot and iBSS; the same as often as a stage is asked. One that Normal mode has
+ * told is shown by Recovery mode after it: idevicerestore signs in Normal mode and starts iBEC with that ticket [I: how
+ * long it is kept; here for one start].
+ */
 #include "sim/model.h"
 
+#include "base/text.h"
+
+#include <inttypes.h>
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <string.h>
+
+static const char generator_name[] = "com.apple.System.boot-nonce";
 
 /* A7 to A9X show 20 bytes, A10 and later 32 [certain: published strings]. */
 bool sim_chip_has_short_nonce(uint32_t chip)
@@ -42,14 +52,42 @@ static void seeded_digest(struct sim_device *device, const char *purpose, uint8_
     EVP_Digest(in, sizeof in, out, &len, EVP_sha256(), NULL);
 }
 
-void sim_nonce_fresh_locked(struct sim_device *device)
+static uint64_t seeded_generator(struct sim_device *device)
 {
     uint8_t bytes[32];
-    device->nonce_count++;
-    seeded_digest(device, "generator", bytes);
     uint64_t generator = 0;
+    seeded_digest(device, "generator", bytes);
     for (unsigned i = 0; i < 8; i++)
         generator = generator << 8 | bytes[i];
+    return generator;
+}
+
+void sim_nonce_keep(struct sim_device *device)
+{
+    char text[24];
+    sim_lock(device);
+    snprintf(text, sizeof text, "0x%016" PRIx64, seeded_generator(device));
+    sim_nvram_put_locked(device, generator_name, text);
+    sim_unlock(device);
+}
+
+/* What Normal mode has told, own iBoot shows once more. */
+static bool kept_generator(struct sim_device *device, uint64_t *out)
+{
+    char text[24];
+    if (!sim_dict_text(device->nvram, generator_name, text, sizeof text))
+        return false;
+    sim_nvram_put_locked(device, generator_name, NULL);
+    return rv_text_number(text, 0, out);
+}
+
+void sim_nonce_fresh_locked(struct sim_device *device, bool own_iboot)
+{
+    uint8_t bytes[32];
+    uint64_t generator;
+    device->nonce_count++;
+    if (!own_iboot || !kept_generator(device, &generator))
+        generator = seeded_generator(device);
     device->identity.ap_nonce_len =
         sim_nonce_of_generator(device->identity.chip, device->identity.ecid, generator, device->identity.ap_nonce);
     seeded_digest(device, "sep", bytes);

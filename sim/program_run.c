@@ -20,7 +20,7 @@ enum { DEVICES_MAX = 64, SETS_MAX = 64, ANSWER_MAX = 8192 };
 struct run {
     struct sim_device *devices[DEVICES_MAX];
     size_t count;
-    const char *usbmuxd, *usbip, *control, *mode, *time_scale;
+    const char *usbmuxd, *usbip, *control, *mode, *time_scale, *record;
     const char *sets[SETS_MAX];
     size_t set_count;
     uint64_t ready_fd;
@@ -109,8 +109,11 @@ static bool run_devices(struct sim_words *words, struct run *run, const sigset_t
 {
     if (!open_devices(words, run, err))
         return false;
-    for (size_t i = 0; i < run->count; i++)
+    for (size_t i = 0; i < run->count; i++) {
         apply_sets(run, run->devices[i]);
+        if (run->record != NULL && !sim_device_transcribe(run->devices[i], run->record, err))
+            return false;
+    }
     /* Faces first: nobody may miss the first attach. */
     if (!open_faces(run, err) || !switch_on(run, err))
         return false;
@@ -129,6 +132,7 @@ int sim_verb_run(struct sim_words *words)
         .control = sim_option(words, "--control"),
         .mode = sim_option(words, "--mode"),
         .time_scale = sim_option(words, "--time-scale"),
+        .record = sim_option(words, "--record"),
         .ready_fd = sim_option_number(words, "--ready-fd", 0),
     };
     if (run.mode == NULL)

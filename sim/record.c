@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The device's own record: what it saw and did, one JSON line each, for tests to hold clients against. */
+#include "sim/json.h"
 #include "sim/model.h"
 
 #include "base/file.h"
@@ -8,23 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-void sim_json_text(const char *text, char *out, size_t size)
-{
-    size_t at = 0;
-    for (const unsigned char *p = (const unsigned char *)text; *p != 0 && at + 8 < size; p++) {
-        if (*p == '"' || *p == '\\') {
-            out[at++] = '\\';
-            out[at++] = (char)*p;
-        } else if (*p < 0x20 || *p >= 0x7f) {
-            /* Bytes, not characters: what came over a wire need not be UTF-8. */
-            at += (size_t)snprintf(out + at, size - at, "\\u%04x", *p);
-        } else {
-            out[at++] = (char)*p;
-        }
-    }
-    out[at] = 0;
-}
 
 void sim_record(struct sim_device *device, const char *what, const char *fmt, ...)
 {

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "sim/restored_run.h"
 #include "sim/services.h"
+#include "sim/transcript.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -265,7 +266,10 @@ void sim_restored_serve(struct sim_device *device, int fd)
     if (boot != NULL) {
         struct restored *r = rv_alloc(sizeof *r);
         if (r != NULL) {
-            *r = (struct restored){ .device = device, .wire = { .fd = fd, .device = device }, .boot = boot };
+            *r = (struct restored){ .device = device, .boot = boot };
+            r->wire = (struct sim_wire){
+                .fd = fd, .device = device, .heard = sim_device_transcript(device), .who = "restored"
+            };
             r->log = (struct rv_buf)RV_BUF(1024 * 1024);
             r->generation = restored_generation_for(boot->version);
             sim_device_identity(device, &r->identity);

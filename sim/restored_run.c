@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "sim/model.h"
 #include "sim/services.h"
+#include "sim/transcript.h"
 
 #include <inttypes.h>
 #include <poll.h>
@@ -127,6 +128,7 @@ bool restored_ask(struct restored *r, const char *type, plist_t take_arguments, 
     if (take_arguments != NULL)
         plist_dict_set_item(message, "Arguments", take_arguments);
     sim_record(r->device, "request", "%s", type);
+    sim_transcript_text(r->wire.heard, r->wire.who, "asked", type);
     return restored_send(r, message, err) || rv_while(err, "asking the host for %s", type);
 }
 

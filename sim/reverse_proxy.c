@@ -9,6 +9,7 @@
  */
 #include "sim/restored_run.h"
 #include "sim/services.h"
+#include "sim/transcript.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -56,15 +57,27 @@ static plist_t read_plist(struct sim_wire *wire)
     RV_AUTO(rv_blob) body = len > 0 && len <= PLIST_MAX ? rv_blob_new(len, &err) : NULL;
     if (body == NULL || !sim_wire_read(wire, body->data, len, HOST_MS))
         return NULL;
-    return sim_plist_parse(rv_blob_span(body));
+    plist_t message = sim_plist_parse(rv_blob_span(body));
+    if (message != NULL)
+        sim_transcript_plist(wire->heard, wire->who, "message", message);
+    return message;
 }
 
 /* 2 or 1, 0 when the greeting was none. */
+static bool read_greeting(struct sim_wire *wire, char text[GREETING + 1])
+{
+    if (!sim_wire_read(wire, text, GREETING, HOST_MS))
+        return false;
+    text[GREETING] = '\0';
+    sim_transcript_text(wire->heard, wire->who, "greeting", text);
+    return true;
+}
+
 static int greet(struct sim_device *device, struct sim_wire *wire, uint16_t port)
 {
-    char how[16] = "", text[GREETING];
+    char how[16] = "", text[GREETING + 1];
     sim_setting(device, "restored.proxy", how, sizeof how);
-    if (strcmp(how, "refuse") == 0 || !sim_wire_read(wire, text, sizeof text, HOST_MS))
+    if (strcmp(how, "refuse") == 0 || !read_greeting(wire, text))
         return 0;
     if (memcmp(text, "HelloCtrl", GREETING) == 0) {
         uint8_t answer[GREETING + 2] = "HelloCtrl";
@@ -105,9 +118,9 @@ static void leave(struct control *control)
 
 void sim_proxy_serve(struct sim_device *device, int fd)
 {
-    struct control control = { .device = device,
-                               .wire = { .fd = fd, .device = device },
-                               .listener = sim_port_listen(device, 0) };
+    struct control control = { .device = device, .listener = sim_port_listen(device, 0) };
+    control.wire =
+        (struct sim_wire){ .fd = fd, .device = device, .heard = sim_device_transcript(device), .who = "proxy" };
     pthread_mutex_init(&control.busy, NULL);
     if (control.listener != NULL)
         control.version = greet(device, &control.wire, sim_port_number(control.listener));
@@ -126,10 +139,10 @@ void sim_proxy_serve(struct sim_device *device, int fd)
 
 static bool ping(struct control *control, struct sim_wire *wire)
 {
-    char text[GREETING];
-    if (!sim_wire_read(wire, text, sizeof text, HOST_MS) || memcmp(text, "HelloConn", GREETING) != 0)
+    char text[GREETING + 1];
+    if (!read_greeting(wire, text) || memcmp(text, "HelloConn", GREETING) != 0)
         return false;
-    if (control->version == 1 && !sim_wire_write(wire, rv_span(text, sizeof text)))
+    if (control->version == 1 && !sim_wire_write(wire, rv_span(text, GREETING)))
         return false;
     if (control->version == 2) {
         plist_t hello = plist_new_dict();
@@ -165,7 +178,7 @@ bool sim_proxy_ping(struct sim_device *device)
     rv_put_u32le(sync, SYNC);
     bool asked = sim_wire_write(&control->wire, rv_span(sync, sizeof sync));
     int fd = asked ? sim_port_accept(control->listener, HOST_MS) : -1;
-    struct sim_wire wire = { .fd = fd };
+    struct sim_wire wire = { .fd = fd, .heard = control->wire.heard, .who = "proxy-connection" };
     bool answered = fd >= 0 && ping(control, &wire);
     sim_port_hangup(device, fd);
     pthread_mutex_unlock(&control->busy);

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "sim/tls.h"
+#include "sim/transcript.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -183,7 +184,9 @@ struct job {
 
 static void serve_offer(struct sim_services *s, const struct job *job)
 {
-    struct sim_wire wire = { .fd = job->fd, .device = s->device };
+    struct sim_wire wire = {
+        .fd = job->fd, .device = s->device, .heard = sim_device_transcript(s->device), .who = "service"
+    };
     if (!job->offer.tls || sim_tls_accept(s->device, &wire, job->offer.host_id))
         job->offer.serve(s->device, &wire);
     sim_tls_close(&wire);
@@ -334,6 +337,7 @@ int sim_services_accept_after(struct sim_device *device, enum sim_mode mode, uin
     if (refused_once(device, port))
         return -ECONNREFUSED;
     struct sim_services *s = sim_device_services(device);
+    sim_transcript_number(sim_device_transcript(device), "port", "connect", port);
     pthread_mutex_lock(&s->lock);
     /* A detach in between has already hung up on everybody: nobody may come in after it. */
     bool here = !s->closing && s->gone != generation;

@@ -3,6 +3,7 @@
 #include "sim/model.h"
 
 #include "sim/services.h"
+#include "sim/transcript.h"
 
 #include <errno.h>
 #include <string.h>
@@ -83,6 +84,7 @@ int sim_usb_control(struct sim_device *device, const uint8_t setup[8], uint8_t *
     if ((setup[0] & 0x60) != 0)
         sim_cut_event(device); /* not what a host asks again and again while it looks who is there */
     sim_lock(device);
+    sim_transcript_control_locked(device, setup, data, len);
     int rc = control_locked(device, setup, data, len);
     sim_unlock(device);
     return rc;
@@ -108,6 +110,8 @@ int sim_usb_bulk_out(struct sim_device *device, uint8_t endpoint, const uint8_t 
     bool system = device->mode == SIM_NORMAL || device->mode == SIM_RESTORE;
     bool shown = device->shown;
     int rc = -EPIPE;
+    if (shown)
+        sim_transcript_bulk_locked(device, endpoint, len);
     if (!shown)
         rc = -ENODEV;
     else if (device->mode == SIM_RECOVERY && endpoint == EP_UPLOAD)
@@ -137,11 +141,13 @@ void sim_usb_bus_reset(struct sim_device *device)
 {
     sim_lock(device);
     if (device->shown) {
+        if (device->mode == SIM_DFU || device->mode == SIM_RECOVERY)
+            sim_transcript_text(device->transcript, "usb", "reset", "");
         device->halted = false;
         if (device->mode == SIM_DFU)
             sim_dfu_bus_reset_locked(device);
         else
-            rv_buf_clear(&device->upload);
+            sim_iboot_drop_upload_locked(device);
     }
     sim_unlock(device);
 }

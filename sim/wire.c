@@ -2,6 +2,7 @@
 #include "sim/wire.h"
 
 #include "sim/cut.h"
+#include "sim/transcript.h"
 
 #include <errno.h>
 #include <openssl/ssl.h>
@@ -117,7 +118,10 @@ plist_t sim_wire_plist_read(struct sim_wire *wire, size_t cap_bytes, int timeout
     RV_AUTO(rv_blob) body = rv_blob_new(len, &err);
     if (body == NULL || !sim_wire_read(wire, body->data, len, timeout_ms))
         return NULL;
-    return sim_plist_parse(rv_blob_span(body));
+    plist_t message = sim_plist_parse(rv_blob_span(body));
+    if (message != NULL)
+        sim_transcript_plist(wire->heard, wire->who, "message", message);
+    return message;
 }
 
 static bool write_framed(struct sim_wire *wire, const char *text, uint32_t len)

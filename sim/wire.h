@@ -10,10 +10,13 @@ enum { SIM_WIRE_PLIST_MAX = 64 * 1024 * 1024 };
 
 struct ssl_st;
 struct sim_device;
+struct sim_transcript;
 struct sim_wire {
     int fd;
-    struct ssl_st *tls;        /* NULL: plain */
-    struct sim_device *device; /* whose events the transfers are; NULL: nobody counts */
+    struct ssl_st *tls;           /* NULL: plain */
+    struct sim_device *device;    /* whose events the transfers are; NULL: nobody counts */
+    struct sim_transcript *heard; /* where the property lists that come in are written down; NULL: nowhere */
+    const char *who;              /* the service, for that */
 };
 
 /** Exactly len bytes; false at end of stream, on an error, or when nothing came for timeout_ms (negative: for ever). */

@@ -48,7 +48,8 @@ struct rv_restore {
     plist_t identity; /* borrowed from ipsw */
     struct rv_ticket *ticket;
     uint8_t signed_nonce[RV_NONCE_MAX]; /* the ApNonce that the ticket was asked for */
-    size_t signed_nonce_len;
+    uint8_t signed_sep_nonce[RV_NONCE_MAX];
+    size_t signed_nonce_len, signed_sep_nonce_len;
     struct rv_usb *usb; /* kept open while the device stays in one enumeration */
     struct rv_journal *journal;
     const struct rv_step *step;                   /* now running */

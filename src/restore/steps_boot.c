@@ -61,8 +61,12 @@ static bool refresh_nonce(struct rv_restore *r, struct rv_error *err)
 static bool nonce_is_signed(const struct rv_restore *r)
 {
     const struct rv_identity *id = &r->device.identity;
+    /* Both: a phone shows the ApNonce of Normal mode once more in Recovery mode, with a SepNonce that is new, and
+     * RestoreSEP is refused with the old one. */
     return r->ticket != NULL && id->ap_nonce_len == r->signed_nonce_len &&
-           memcmp(id->ap_nonce, r->signed_nonce, r->signed_nonce_len) == 0;
+           memcmp(id->ap_nonce, r->signed_nonce, r->signed_nonce_len) == 0 &&
+           id->sep_nonce_len == r->signed_sep_nonce_len &&
+           memcmp(id->sep_nonce, r->signed_sep_nonce, r->signed_sep_nonce_len) == 0;
 }
 
 /* ---- ticket ---- */
@@ -95,6 +99,8 @@ bool rv_restore_sign(struct rv_restore *r, struct rv_error *err)
         return false;
     r->signed_nonce_len = r->device.identity.ap_nonce_len;
     memcpy(r->signed_nonce, r->device.identity.ap_nonce, r->signed_nonce_len);
+    r->signed_sep_nonce_len = r->device.identity.sep_nonce_len;
+    memcpy(r->signed_sep_nonce, r->device.identity.sep_nonce, r->signed_sep_nonce_len);
     struct rv_error unwritten = { 0 };
     if (r->journal != NULL && rv_journal_begun(r->journal) &&
         !rv_journal_ticket(r->journal, rv_ticket_im4m(r->ticket), r->result->not_apple, &unwritten))
@@ -273,11 +279,13 @@ bool rv_step_send_firmware(struct rv_restore *r, struct rv_error *err)
 
 bool rv_step_send_ramdisk(struct rv_restore *r, struct rv_error *err)
 {
-    char ignored[64];
+    char ignored[64]; /* both are only asked because the reference client asks them */
     /* The ramdisk decides whether data is kept: the last moment to be sure which one this is. */
     if (!rv_guard_identity(r->identity, r->options->behavior, err))
         return false;
-    if (!send_component(r, "RestoreRamDisk", NULL, err))
+    struct rv_usb *usb = rv_restore_usb(r, err);
+    if (usb == NULL || !rv_iboot_getenv(usb, "ramdisk-size", ignored, sizeof ignored, err) ||
+        !send_component(r, "RestoreRamDisk", NULL, err))
         return false;
     return rv_iboot_getenv(r->usb, "ramdisk-delay", ignored, sizeof ignored, err) &&
            rv_iboot_command(r->usb, "ramdisk", err) &&

@@ -243,6 +243,11 @@ double sim_time_scale(struct sim_device *d)
     return 0.01;
 }
 
+void sim_nonce_keep(struct sim_device *d)
+{
+    (void)d;
+}
+
 void sim_pause(struct sim_device *d, unsigned ms)
 {
     (void)poll(NULL, 0, (int)(ms * sim_time_scale(d)));
@@ -259,6 +264,12 @@ void sim_record(struct sim_device *d, const char *what, const char *fmt, ...)
     pthread_mutex_lock(&d->lock);
     rv_buf_add_format(&d->record, &err, "%s: %s\n", what, text);
     pthread_mutex_unlock(&d->lock);
+}
+
+struct sim_transcript *sim_device_transcript(struct sim_device *d)
+{
+    (void)d;
+    return NULL;
 }
 
 const char *sim_state_dir(struct sim_device *d)

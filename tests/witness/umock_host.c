@@ -4,8 +4,8 @@
  * and udev, and this program answers usbfs ioctls out of the model. ioctls come in on a thread of the test bed's own;
  * plugging happens in the main thread; the model's threads only leave idle calls. One lock holds nodes and requests.
  *
- *   umock_host [--state DIR]... [--mode M] [--time-scale F] [--control PATH] [--usbmuxd ADDRESS] [--timeout S]
- *              [--set NAME=VALUE]... -- PROGRAM ARGS...
+ *   umock_host [--state DIR]... [--mode M] [--time-scale F] [--control PATH] [--usbmuxd ADDRESS] [--record FILE]
+ *              [--timeout S] [--set NAME=VALUE]... -- PROGRAM ARGS...
  *
  * A --mode, given after a --state, is that device's. Status: that of PROGRAM; 124 when it took too long.
  */
@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 enum { DEVICES_MAX = 8, SETS_MAX = 32, FIRST_DEVNUM = 2, LAST_DEVNUM = 127 };
+enum { NORMAL_FIRST = 0x1290, NORMAL_LAST = 0x12af };
 enum { CAPABILITIES = 0x01 | 0x04 | 0x10 }; /* ZERO_PACKET, NO_PACKET_SIZE_LIM, REAP_AFTER_DISCONNECT */
 
 struct phone;
@@ -346,6 +347,18 @@ static gboolean on_ioctl(UMockdevIoctlBase *base, UMockdevIoctlClient *c, gpoint
 
 /* ---- plugging ---- */
 
+/* The kernel reads the serial at arrival and shows it to everybody; here for the system's modes, where programs cannot
+ * ask themselves while usbmuxd has the device. */
+static void kernel_serial(const struct node *node, guint8 index, char *out, size_t size)
+{
+    guint8 raw[255] = { 0 }, setup[8] = { 0x80, 6, index, 3, 9, 4, sizeof raw, 0 };
+    size_t at = 0;
+    int got = sim_usb_control(node->phone->device, setup, raw, sizeof raw);
+    for (int i = 2; i + 1 < got && at + 1 < size; i += 2)
+        out[at++] = (char)raw[i];
+    out[at] = '\0';
+}
+
 static char *describe(const struct node *node)
 {
     guint8 bytes[1024];
@@ -355,15 +368,21 @@ static char *describe(const struct node *node)
     unsigned product = bytes[10] | (unsigned)bytes[11] << 8, configs = bytes[17];
     for (unsigned i = 0; i < configs; i++)
         len += sim_usb_config_descriptor(node->phone->device, i, bytes + len, sizeof bytes - len);
+    char serial[128] = "", attribute[160] = "";
+    if (product >= NORMAL_FIRST && product <= NORMAL_LAST)
+        kernel_serial(node, bytes[16], serial, sizeof serial);
+    if (serial[0] != '\0')
+        snprintf(attribute, sizeof attribute, "A: serial=%s\\n\n", serial);
     GString *hex = g_string_new("");
     for (size_t i = 0; i < len; i++)
         g_string_append_printf(hex, "%02X", bytes[i]);
-    char *text = g_strdup_printf("P: %s\nN: %s=%s\nE: DEVNAME=/dev/%s\nE: DEVTYPE=usb_device\nE: BUSNUM=001\n"
-                                 "E: DEVNUM=%03u\nE: MAJOR=189\nE: MINOR=%u\nE: SUBSYSTEM=usb\nE: PRODUCT=5ac/%x/0\n"
-                                 "A: busnum=1\\n\nA: devnum=%u\\n\nA: bConfigurationValue=1\\n\nA: speed=480\\n\n"
-                                 "A: devpath=%zu\\n\nA: idVendor=05ac\\n\nA: idProduct=%04x\\n\nH: descriptors=%s\n\n",
-                                 node->syspath + strlen("/sys"), node->name, hex->str, node->name, node->devnum,
-                                 node->devnum - 1, product, node->devnum, node->phone->index + 1, product, hex->str);
+    char *text =
+        g_strdup_printf("P: %s\nN: %s=%s\nE: DEVNAME=/dev/%s\nE: DEVTYPE=usb_device\nE: BUSNUM=001\n"
+                        "E: DEVNUM=%03u\nE: MAJOR=189\nE: MINOR=%u\nE: SUBSYSTEM=usb\nE: PRODUCT=5ac/%x/0\n"
+                        "A: busnum=1\\n\nA: devnum=%u\\n\nA: bConfigurationValue=1\\n\nA: speed=480\\n\n"
+                        "A: devpath=%zu\\n\nA: idVendor=05ac\\n\nA: idProduct=%04x\\n\n%sH: descriptors=%s\n\n",
+                        node->syspath + strlen("/sys"), node->name, hex->str, node->name, node->devnum,
+                        node->devnum - 1, product, node->devnum, node->phone->index + 1, product, attribute, hex->str);
     g_string_free(hex, TRUE);
     return text;
 }
@@ -492,7 +511,7 @@ static int run_child(char **argv, unsigned timeout_s)
 /* ---- words ---- */
 
 struct options {
-    const char *control, *usbmuxd, *time_scale;
+    const char *control, *usbmuxd, *time_scale, *record;
     const char *sets[SETS_MAX];
     size_t set_count;
     unsigned timeout_s;
@@ -502,7 +521,8 @@ struct options {
 static void usage(void)
 {
     fprintf(stderr, "umock_host --state DIR [--mode normal|recovery|dfu|off] ... [--time-scale F] [--control PATH]\n"
-                    "           [--usbmuxd ADDRESS] [--set NAME=VALUE] [--timeout S] [--verbose] -- PROGRAM ARGS...\n");
+                    "           [--usbmuxd ADDRESS] [--record FILE] [--set NAME=VALUE] [--timeout S] [--verbose] -- "
+                    "PROGRAM ARGS...\n");
     exit(2);
 }
 
@@ -555,6 +575,8 @@ static void read_words(char **word, struct options *o)
             o->control = value;
         else if (strcmp(name, "--usbmuxd") == 0)
             o->usbmuxd = value;
+        else if (strcmp(name, "--record") == 0)
+            o->record = value;
         else if (strcmp(name, "--timeout") == 0)
             o->timeout_s = (unsigned)strtoul(value, NULL, 10);
         else if (strcmp(name, "--set") == 0 && o->set_count < SETS_MAX)
@@ -576,6 +598,11 @@ static void prepare(const struct options *o, struct phone *phone)
     }
     if (o->time_scale != NULL)
         sim_setting_put(phone->device, "time_scale", o->time_scale);
+    struct rv_error err = { 0 };
+    if (o->record != NULL && !sim_device_transcribe(phone->device, o->record, &err)) {
+        fprintf(stderr, "umock_host: %s\n", err.text[0]);
+        exit(2);
+    }
     sim_device_listen(phone->device, on_event, phone);
     sim_usb_on_readable(phone->device, on_readable, phone);
 }
