@@ -228,11 +228,13 @@ static void do_ticket(struct sim_device *device, const char *rest)
     sim_record(device, "refused", "ticket: this device's images carry their own");
 }
 
-/* Before 14 restored fetches the SEP itself (NORData): idevicerestore 1.0.0 never sends it here, and restores such
- * phones; that 14 and later want it is told by its commit 7fd59d5 (iPhone 12, 14.3) [I: the border]. */
+/* Older phones fetch the SEP by restored (NORData): idevicerestore 1.0.0, which never sends it here, took an iPhone 6s,
+ * 8 and XS Max as far as restored's PersonalizedData on 14 and 15 (its issues 379, 426, 659); that the iPhone 12 wants
+ * it is told by its commit 7fd59d5 [I: the A13]. */
 static bool wants_rsep(const struct sim_device *device)
 {
-    return strtoul(device->iboot.boot.version, NULL, 10) >= 14;
+    enum { A14 = 0x8101 };
+    return device->identity.chip >= A14;
 }
 
 /* From 12 on the ramdisk runs nothing that its trust cache does not list: iBoot loads it before, where there is one. */

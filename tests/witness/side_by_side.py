@@ -69,8 +69,9 @@ def upload_words(value):
     image = value.get("image")
     what = "%s of %d bytes (%s) and a ticket" % (value["type"], image["bytes"], image["sha256"][:16]) if image else \
         "of %d bytes (%s)" % (value["bytes"], value["sha256"][:16])
-    return "upload %s, blocks of %d%s%s" % (what, value["largest"], ", an empty one" if value["empty_transfer"] else "",
-                                            ", status read %d times" % value["status_reads"] if value["status_reads"] else "")
+    more = ", an empty transfer" if value["empty_transfer"] else ""
+    return ["upload %s%s" % (what, more + (", status read %d times" % value["status_reads"] if value["status_reads"] else "")),
+            "in transfers of %d" % value["largest"]]
 
 
 def says_the_daemon(value):
@@ -110,7 +111,7 @@ class Reader:
             self.attach = "%s %d" % (value, self.attaches[value])
             self.put("device", "attached in " + value)
         elif on in ("usb", "recovery", "dfu"):
-            self.put("usb in " + self.attach, self.usb(what, value))
+            self.put("usb in " + self.attach, *self.usb(what, value))
         elif on == "port":
             if self.attach.startswith("restore"):  # in Normal mode the daemon connects as well
                 self.put("ports", "connect to %s" % ("a port the device named" if value in DYNAMIC_PORTS else value))
@@ -128,10 +129,10 @@ class Reader:
         if what == "upload":
             return upload_words(value)
         if what == "command":
-            return "command '%s' (%s)" % (value["text"], setup_words(value["setup"]))
+            return ["command '%s' (%s)" % (value["text"], setup_words(value["setup"]))]
         if isinstance(value, dict):
-            return "control %s" % setup_words(value["setup"])
-        return "%s %s" % (what, value)
+            return ["control %s" % setup_words(value["setup"])]
+        return ["%s %s" % (what, value)]
 
 
 def signing_lines(record):

@@ -11,10 +11,11 @@ from phone import Tap, need, phone_on_socket
 
 need("idevicepair")
 tap = Tap()
-for words, setting in (("in the clear", "service_tls=no"), ("over TLS", "service_tls=yes")):
-    phone = phone_on_socket(sys.argv[1], settings=["trust=yes", setting])
-    ran = phone.run("idevicepair", "pair")
-    tap.check("the host is trusted, %s" % words, "SUCCESS" in ran.text, ran)
+phone = phone_on_socket(sys.argv[1], settings=["trust=yes"])
+ran = phone.run("idevicepair", "pair")
+tap.check("the host is trusted", "SUCCESS" in ran.text, ran)
+for words, tls in (("in the clear", "no"), ("over TLS", "yes")):
+    phone.ask("set", "service_tls", tls)
     ran = phone.run(sys.argv[2], phone.udid)
     for line in ran.text.splitlines():
         if line.startswith(("ok ", "not ok ")):

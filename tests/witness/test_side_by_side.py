@@ -25,7 +25,9 @@ SECONDS = 170
 RESTORE_S = 140
 HOSTS = ("idevicerestore", "revive")
 HERE = os.path.dirname(os.path.abspath(__file__))
-SETTINGS = {"normal": ["trust=yes"]}
+# Making keys takes usbmuxd longer than a phone would wait when the computer has other work.
+SETTINGS = {mode: ["lockdown_idle_ms=120000"] + more for mode, more in
+            (("recovery", []), ("dfu", []), ("normal", ["trust=yes"]))}
 COMPARED = ("recovery", "dfu")  # in Normal mode the two ask lockdown different questions, and start Recovery differently often
 
 
@@ -51,7 +53,7 @@ class Run:
             port = server.stdout.readline().split()[-1]
             words = [self.umock, "--state", self.path("scene/phone"), "--mode", self.mode, "--control", self.path("ctl"),
                      "--record", self.path("transcript.jsonl"), "--time-scale", "0.02", "--timeout", str(SECONDS)]
-            for setting in SETTINGS.get(self.mode, ()):
+            for setting in SETTINGS[self.mode]:
                 words += ["--set", setting]
             words += ["--", *namespace(), sys.executable, os.path.abspath(__file__), "inside", self.sim, self.revive,
                       self.folder, port, self.host, self.kind]
@@ -72,7 +74,7 @@ class Run:
         for sentence, holds, facts in checks:
             tap.check("%s: %s" % (self.host, sentence), holds, *facts)
         keep = os.environ.get("REVIVE_KEEP_TRANSCRIPTS")
-        for leaf in ("transcript.jsonl", "signing.jsonl") if keep else ():
+        for leaf in ("transcript.jsonl", "signing.jsonl", "usbmuxd.log") if keep else ():
             if os.path.exists(self.path(leaf)):
                 shutil.copy(self.path(leaf), os.path.join(keep, "-".join((self.mode, self.kind, self.host, leaf))))
 
@@ -125,13 +127,37 @@ def hold_together(tap, runs, mode, kind):
     tap.check("and docs/fidelity.md tells why", not untold, *untold)
 
 
+class Hands:
+    """A person at the cable: usbmuxd forgets a phone that did not answer it within five seconds, until it comes anew."""
+
+    def __init__(self, phone, daemon):
+        self.phone, self.daemon, self.ended = phone, daemon, threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+        self.thread.start()
+
+    def watch(self):
+        seen = 0
+        while not self.ended.wait(1):
+            given_up = self.daemon.said().count("preflight_worker_handle_device_add: ERROR")
+            if given_up > seen and self.phone.ask("state")["mode"] == "normal":
+                self.phone.ask("unplug")
+                self.phone.ask("plug")
+            seen = given_up
+
+    def rest(self):
+        self.ended.set()
+        self.thread.join()
+
+
 def inside(sim, revive, folder, port, host, kind):
     empty_places()
     notes, phone = Notes(), Phone(sim, folder)
     daemon = Daemon(phone.path("usbmuxd.log"))
+    hands = Hands(phone, daemon)
     try:
         testify(notes, phone, daemon, (revive, port), host, kind)
     finally:
+        hands.rest()
         daemon.child.kill()
         daemon.child.wait()
     with open(phone.path("checks.json"), "w", encoding="utf-8") as file:
