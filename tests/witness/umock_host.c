@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <linux/usbdevice_fs.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@
 #include <unistd.h>
 
 enum { DEVICES_MAX = 8, SETS_MAX = 32, FIRST_DEVNUM = 2, LAST_DEVNUM = 127 };
+enum { CLOSE_MS = 1000, TICK_MS = 5 };
 enum { NORMAL_FIRST = 0x1290, NORMAL_LAST = 0x12af };
 enum { CAPABILITIES = 0x01 | 0x04 | 0x10 }; /* ZERO_PACKET, NO_PACKET_SIZE_LIM, REAP_AFTER_DISCONNECT */
 
@@ -214,7 +216,11 @@ static void submit(struct node *node, struct client *client, UMockdevIoctlClient
     int len = k->buffer_length;
     if (len > 0)
         item->buffer = umockdev_ioctl_data_resolve(item->urb, offsetof(struct usbdevfs_urb, buffer), (gsize)len, NULL);
-    if (k->type == USBDEVFS_URB_TYPE_CONTROL) {
+    /* usbmuxd does not look whether a request was taken, and waits for it for ever: here the cable is always pulled a
+     * moment after it was. */
+    if (node->gone) {
+        finish(client, item, -ENODEV, 0);
+    } else if (k->type == USBDEVFS_URB_TYPE_CONTROL) {
         submit_control(node, client, item, len);
     } else if ((k->endpoint & 0x80) != 0) {
         append(&client->waiting, item);
@@ -333,10 +339,10 @@ static gboolean on_ioctl(UMockdevIoctlBase *base, UMockdevIoctlClient *c, gpoint
     (void)base;
     if (request == USBDEVFS_REAPURB || request == USBDEVFS_REAPURBNDELAY)
         reap(node, client, c, arg);
-    else if (node->gone)
-        umockdev_ioctl_client_complete(c, -1, ENODEV);
     else if (request == USBDEVFS_SUBMITURB)
         submit(node, client, c, arg);
+    else if (node->gone)
+        umockdev_ioctl_client_complete(c, -1, ENODEV);
     else if (request == USBDEVFS_DISCARDURB)
         discard(client, c, arg);
     else
@@ -428,6 +434,14 @@ static void plug(struct phone *phone, unsigned generation)
     g_free(path);
 }
 
+static bool is_open(const struct node *node)
+{
+    g_rec_mutex_lock(&host.lock);
+    bool open = node->clients != NULL;
+    g_rec_mutex_unlock(&host.lock);
+    return open;
+}
+
 static void unplug(struct phone *phone)
 {
     struct node *node = phone->nodes;
@@ -444,6 +458,10 @@ static void unplug(struct phone *phone)
     }
     g_rec_mutex_unlock(&host.lock);
     umockdev_testbed_uevent(host.bed, node->syspath, "remove");
+    /* With the node its open files lose their ioctls: a program that has requests under way then waits for them for
+     * ever, as usbmuxd does when it lets go of a device. */
+    for (unsigned waited = 0; waited < CLOSE_MS && is_open(node); waited += TICK_MS)
+        (void)poll(NULL, 0, TICK_MS);
     umockdev_testbed_remove_device(host.bed, node->syspath);
     note("device %zu unplugged", phone->index + 1);
 }
