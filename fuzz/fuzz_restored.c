@@ -99,16 +99,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         RV_BEHAVIOR_UPDATE, &err);
     assert(r.identity != NULL);
     struct rv_install in = { .r = &r, .calm = world.ctx, .quiet_s = 300, .protocol = 14 };
-    pthread_mutex_init(&in.firmware, NULL);
+    pthread_mutex_init(&in.lock, NULL);
+    pthread_mutex_init(&in.sending, NULL);
     in.control = rv_restored_take_stream(&f.ctx, f.stream, &err);
     assert(in.control != NULL);
     hear(&in);
     rv_image_join(&in);
-    for (size_t i = 0; i < in.async_count; i++)
-        pthread_join(in.async[i], NULL);
+    rv_aside_end(&in);
     rv_restored_free(in.control);
-    plist_free(in.baseband);
-    pthread_mutex_destroy(&in.firmware);
+    rv_plist_auto(&in.baseband);
+    rv_plist_auto(&in.assets);
+    pthread_mutex_destroy(&in.lock);
+    pthread_mutex_destroy(&in.sending);
     fuzz_stream_end(&f);
     return 0;
 }

@@ -25,6 +25,6 @@ with open(target, "w", encoding="utf-8") as out:
             sys.exit(f"{source}: {key} is no data request and cannot have an answer")
         if not r["since"]:
             sys.exit(f"{source}: {key} does not say since when")
-        answer = f"answer_{r['answer']}" if r["answer"] else "NULL"
+        answer = f"rv_answer_{r['answer']}" if r["answer"] else "NULL"
         out.write(f"{{ RV_RESTORE_{r['kind'].upper()}, {text(r['type'])}, {str(r['optional'] is not None).lower()}, "
                   f"{str(bool(r['optional'])).lower()}, {answer}, {text(r.get('component'))}, {text(r.get('key'))}, {text(r['note'] or None)} }},\n")

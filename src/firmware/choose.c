@@ -160,3 +160,18 @@ plist_t rv_ipsw_choose(const struct rv_ipsw *ipsw, const struct rv_target *targe
 {
     return rv_manifest_choose(rv_ipsw_manifest(ipsw), target, behavior, err);
 }
+
+plist_t rv_ipsw_recovery_identity(const struct rv_ipsw *ipsw, plist_t identity)
+{
+    const char *variant = info_text(identity, "RecoveryVariant"), *board = info_text(identity, "DeviceClass");
+    plist_t identities = rv_plist_array(rv_ipsw_manifest(ipsw), "BuildIdentities");
+    uint32_t count = identities == NULL || variant == NULL ? 0 : plist_array_get_size(identities);
+    for (uint32_t i = 0; i < count; i++) {
+        plist_t other = plist_array_get_item(identities, i);
+        const char *name = info_text(other, "Variant"), *its_board = info_text(other, "DeviceClass");
+        if (name != NULL && strcmp(name, variant) == 0 && board != NULL && its_board != NULL &&
+            rv_text_equal_nocase(board, its_board))
+            return other;
+    }
+    return NULL;
+}

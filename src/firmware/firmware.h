@@ -43,6 +43,9 @@ struct rv_target {
 plist_t rv_ipsw_choose(const struct rv_ipsw *ipsw, const struct rv_target *target, enum rv_behavior behavior,
                        struct rv_error *err);
 
+/** The recovery system's identity that an identity names (Info.RecoveryVariant, iPhone 16 and later); NULL: none. */
+plist_t rv_ipsw_recovery_identity(const struct rv_ipsw *ipsw, plist_t identity);
+
 /** Names of a build identity's manifest components in manifest order; *names is freed with rv_free. */
 bool rv_identity_components(plist_t identity, const char ***names, size_t *count, struct rv_error *err);
 plist_t rv_identity_component(plist_t identity, const char *component);            /* manifest entry or NULL */

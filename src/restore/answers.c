@@ -30,9 +30,8 @@ enum {
 
 static struct rv_blob *personalised(struct rv_install *in, const char *component, struct rv_error *err)
 {
-    pthread_mutex_lock(&in->firmware);
+    /* No lock: archive and ticket are only read. */
     struct rv_blob *blob = rv_personalise(in->r->ipsw, in->r->identity, component, in->r->ticket, err);
-    pthread_mutex_unlock(&in->firmware);
     if (blob == NULL)
         rv_while(err, "signing %s", component);
     return blob;
@@ -66,98 +65,85 @@ static bool hand_out(plist_t dict, bool fine, plist_t *reply)
 bool rv_request_send(struct rv_install *in, struct rv_request *request, plist_t message, struct rv_error *err)
 {
     if (request->stream == NULL)
-        return rv_restored_send(in->control, message, err);
+        return rv_install_send(in, message, err);
     bool binary = request->row != NULL && request->row->key != NULL && strcmp(request->row->key, "ResponseBody") == 0;
     return rv_plist_send(request->stream, message, binary, SEND_MS, err);
 }
 
 /* ---- the answers, alphabetically ---- */
 
-static bool answer_baseband(struct rv_install *in, struct rv_request *request, plist_t *reply, struct rv_error *err)
+static plist_t known_baseband(struct rv_install *in, plist_t nonce)
 {
-    plist_t nonce = request->arguments == NULL ? NULL : rv_plist_node(request->arguments, "Nonce");
-    plist_t known = in->baseband == NULL ? NULL : rv_plist_node(in->baseband, "Nonce");
+    pthread_mutex_lock(&in->lock);
+    plist_t known = rv_plist_node(in->baseband, "Nonce");
     bool same = nonce != NULL && known != NULL && plist_compare_node_value(nonce, known);
-    if (!same) {
-        pthread_mutex_lock(&in->firmware);
+    plist_t data = same ? plist_copy(rv_plist_node(in->baseband, "BasebandData")) : NULL;
+    pthread_mutex_unlock(&in->lock);
+    return data;
+}
+
+static void keep_baseband(struct rv_install *in, plist_t nonce, plist_t data)
+{
+    plist_t fresh = plist_new_dict();
+    plist_dict_set_item(fresh, "BasebandData", plist_copy(data));
+    if (nonce != NULL)
+        plist_dict_set_item(fresh, "Nonce", plist_copy(nonce));
+    pthread_mutex_lock(&in->lock);
+    plist_free(in->baseband);
+    in->baseband = fresh;
+    pthread_mutex_unlock(&in->lock);
+}
+
+static bool rv_answer_baseband(struct rv_install *in, struct rv_request *request, plist_t *reply, struct rv_error *err)
+{
+    plist_t nonce = rv_plist_node(request->arguments, "Nonce");
+    plist_t data = known_baseband(in, nonce);
+    if (data == NULL) {
         RV_AUTO(rv_blob)
         zip = rv_baseband_personalise(&in->calm, in->r->ipsw, in->r->identity, in->r->device.identity.ecid,
                                       request->arguments, err);
-        pthread_mutex_unlock(&in->firmware);
         if (zip == NULL)
             return false;
-        plist_free(in->baseband);
-        in->baseband = plist_new_dict();
-        plist_dict_set_item(in->baseband, "BasebandData", data_node(rv_blob_span(zip)));
-        if (nonce != NULL)
-            plist_dict_set_item(in->baseband, "Nonce", plist_copy(nonce));
+        data = data_node(rv_blob_span(zip));
+        keep_baseband(in, nonce, data);
     }
     *reply = plist_new_dict();
-    plist_dict_set_item(*reply, "BasebandData", plist_copy(rv_plist_node(in->baseband, "BasebandData")));
+    plist_dict_set_item(*reply, "BasebandData", data);
     return true;
 }
 
-/* A streamed file: {FileData: piece}… {FileDataDone: true}. */
-static bool send_file(struct rv_install *in, struct rv_request *request, struct rv_span file, struct rv_error *err)
+plist_t rv_request_identity(struct rv_install *in, const struct rv_request *request, struct rv_error *err)
 {
-    for (size_t at = 0; at < file.len; at += FILE_PIECE) {
-        size_t n = file.len - at < FILE_PIECE ? file.len - at : FILE_PIECE;
-        RV_AUTO_PLIST piece = plist_new_dict();
-        plist_dict_set_item(piece, "FileData", data_node(rv_span(file.ptr + at, n)));
-        if (!rv_request_send(in, request, piece, err))
-            return rv_while(err, "sending %s at %zu of %zu bytes", request->type, at, file.len);
-    }
-    RV_AUTO_PLIST done = plist_new_dict();
-    plist_dict_set_item(done, "FileDataDone", plist_new_bool(1));
-    return rv_request_send(in, request, done, err);
+    if (!rv_plist_bool(request->arguments, "IsRecoveryOS", false))
+        return in->r->identity;
+    plist_t recovery = rv_ipsw_recovery_identity(in->r->ipsw, in->r->identity);
+    if (recovery == NULL)
+        rv_fail(err, RV_E_NOT_FOUND, "this firmware has no part for a recovery system");
+    return recovery;
 }
 
-static const char *image_name(const struct rv_request *request, struct rv_error *err)
+static bool rv_answer_build_identity(struct rv_install *in, struct rv_request *request, plist_t *reply,
+                                     struct rv_error *err)
 {
-    const char *name = rv_plist_text(request->arguments, "ImageName");
-    if (name == NULL)
-        rv_fail(err, RV_E_PROTOCOL, "the device asks for %s without an ImageName", request->type);
-    return name;
-}
-
-static bool answer_boot_object(struct rv_install *in, struct rv_request *request, plist_t *reply, struct rv_error *err)
-{
-    (void)reply;
-    const char *name = image_name(request, err);
-    if (name == NULL)
-        return false;
-    RV_AUTO(rv_blob) file = NULL;
-    if (strcmp(name, "__RestoreVersion__") == 0 || strcmp(name, "__SystemVersion__") == 0) {
-        pthread_mutex_lock(&in->firmware);
-        file =
-            rv_ipsw_file(in->r->ipsw, name[2] == 'R' ? "RestoreVersion.plist" : "SystemVersion.plist", ASSET_MAX, err);
-        pthread_mutex_unlock(&in->firmware);
-    } else {
-        file = personalised(in, name, err);
-    }
-    return file != NULL && send_file(in, request, rv_blob_span(file), err);
-}
-
-static bool answer_build_identity(struct rv_install *in, struct rv_request *request, plist_t *reply,
-                                  struct rv_error *err)
-{
-    (void)err;
     const char *variant = rv_plist_text(request->arguments, "Variant");
-    bool erase = in->r->options->behavior == RV_BEHAVIOR_ERASE;
-    *reply = plist_new_dict();
-    plist_dict_set_item(*reply, "BuildIdentityDict", plist_copy(in->r->identity));
+    plist_t identity = rv_request_identity(in, request, err);
+    if (identity == NULL)
+        return false;
     /* The reference client says "Erase" in an Update too when the device names none; ours says what it does. */
-    plist_dict_set_item(*reply, "Variant", plist_new_string(variant != NULL ? variant : erase ? "Erase" : "Upgrade"));
+    const char *does = rv_plist_text(rv_plist_dict(in->r->identity, "Info"), "RestoreBehavior");
+    *reply = plist_new_dict();
+    plist_dict_set_item(*reply, request->row->key, plist_copy(identity));
+    plist_dict_set_item(*reply, "Variant", plist_new_string(variant != NULL ? variant : does));
     return true;
 }
 
-static bool answer_component(struct rv_install *in, struct rv_request *request, plist_t *reply, struct rv_error *err)
+static bool rv_answer_component(struct rv_install *in, struct rv_request *request, plist_t *reply, struct rv_error *err)
 {
     plist_t dict = plist_new_dict();
     return hand_out(dict, put_component(in, dict, request->row->key, request->row->component, err), reply);
 }
 
-static bool answer_empty(struct rv_install *in, struct rv_request *request, plist_t *reply, struct rv_error *err)
+static bool rv_answer_empty(struct rv_install *in, struct rv_request *request, plist_t *reply, struct rv_error *err)
 {
     (void)in;
     (void)request;
@@ -166,7 +152,7 @@ static bool answer_empty(struct rv_install *in, struct rv_request *request, plis
     return true;
 }
 
-static bool answer_host_time(struct rv_install *in, struct rv_request *request, plist_t *reply, struct rv_error *err)
+static bool rv_answer_host_time(struct rv_install *in, struct rv_request *request, plist_t *reply, struct rv_error *err)
 {
     (void)in;
     (void)err;
@@ -175,13 +161,12 @@ static bool answer_host_time(struct rv_install *in, struct rv_request *request, 
     return true;
 }
 
-/* "ApFoo" stands for "Ap,Foo" in some requests. */
-static const char *manifest_name(struct rv_install *in, const char *name, char *other, size_t other_size)
+const char *rv_manifest_name(plist_t identity, const char *name, char *other, size_t other_size)
 {
-    if (rv_identity_component(in->r->identity, name) != NULL || !rv_text_starts(name, "Ap") || name[2] == ',')
+    if (rv_identity_component(identity, name) != NULL || !rv_text_starts(name, "Ap") || name[2] == ',')
         return name;
     snprintf(other, other_size, "Ap,%s", name + 2);
-    return rv_identity_component(in->r->identity, other) != NULL ? other : name;
+    return rv_identity_component(identity, other) != NULL ? other : name;
 }
 
 static bool list_names(struct rv_install *in, const char *flag, plist_t array, plist_t data, struct rv_error *err)
@@ -204,7 +189,8 @@ static bool list_names(struct rv_install *in, const char *flag, plist_t array, p
 }
 
 /* FUDData, EANData, PersonalizedData: the list of names, one image by name, or (iOS 10 to 12) all at once. */
-static bool answer_image_list(struct rv_install *in, struct rv_request *request, plist_t *reply, struct rv_error *err)
+static bool rv_answer_image_list(struct rv_install *in, struct rv_request *request, plist_t *reply,
+                                 struct rv_error *err)
 {
     char list_key[48], data_key[48], other[128];
     const char *flag = request->row->component, *prefix = request->row->key;
@@ -225,7 +211,7 @@ static bool answer_image_list(struct rv_install *in, struct rv_request *request,
         fine = list_names(in, flag, inner, NULL, err);
     } else if (name != NULL) {
         plist_dict_set_item(dict, "ImageName", plist_new_string(name));
-        fine = put_component(in, dict, data_key, manifest_name(in, name, other, sizeof other), err);
+        fine = put_component(in, dict, data_key, rv_manifest_name(in->r->identity, name, other, sizeof other), err);
     } else {
         inner = plist_new_dict();
         plist_dict_set_item(dict, data_key, inner);
@@ -260,7 +246,7 @@ static bool put_if_there(struct rv_install *in, plist_t dict, const char *key, c
     return rv_identity_component(in->r->identity, component) == NULL || put_component(in, dict, key, component, err);
 }
 
-static bool answer_nor(struct rv_install *in, struct rv_request *request, plist_t *reply, struct rv_error *err)
+static bool rv_answer_nor(struct rv_install *in, struct rv_request *request, plist_t *reply, struct rv_error *err)
 {
     const char **names = NULL;
     size_t count = 0;
@@ -284,8 +270,8 @@ static bool answer_nor(struct rv_install *in, struct rv_request *request, plist_
     return hand_out(dict, fine, reply);
 }
 
-static bool answer_receipt_manifest(struct rv_install *in, struct rv_request *request, plist_t *reply,
-                                    struct rv_error *err)
+static bool rv_answer_receipt_manifest(struct rv_install *in, struct rv_request *request, plist_t *reply,
+                                       struct rv_error *err)
 {
     plist_t manifest = rv_plist_dict(in->r->identity, "Manifest");
     if (manifest == NULL)
@@ -295,7 +281,8 @@ static bool answer_receipt_manifest(struct rv_install *in, struct rv_request *re
     return true;
 }
 
-static bool answer_root_ticket(struct rv_install *in, struct rv_request *request, plist_t *reply, struct rv_error *err)
+static bool rv_answer_root_ticket(struct rv_install *in, struct rv_request *request, plist_t *reply,
+                                  struct rv_error *err)
 {
     (void)err;
     struct rv_span im4m = rv_ticket_im4m(in->r->ticket);
@@ -303,21 +290,6 @@ static bool answer_root_ticket(struct rv_install *in, struct rv_request *request
     if (im4m.len > 0)
         plist_dict_set_item(*reply, request->row->key, data_node(im4m));
     return true;
-}
-
-static bool answer_source_object(struct rv_install *in, struct rv_request *request, plist_t *reply,
-                                 struct rv_error *err)
-{
-    (void)reply;
-    const char *name = image_name(request, err);
-    if (name == NULL)
-        return false;
-    char other[128];
-    pthread_mutex_lock(&in->firmware);
-    RV_AUTO(rv_blob)
-    file = rv_ipsw_component(in->r->ipsw, in->r->identity, manifest_name(in, name, other, sizeof other), err);
-    pthread_mutex_unlock(&in->firmware);
-    return file != NULL && send_file(in, request, rv_blob_span(file), err);
 }
 
 /* ---- the system image ---- */
@@ -369,7 +341,8 @@ void rv_image_join(struct rv_install *in)
     job->image = NULL;
 }
 
-static bool answer_system_image(struct rv_install *in, struct rv_request *request, plist_t *reply, struct rv_error *err)
+static bool rv_answer_system_image(struct rv_install *in, struct rv_request *request, plist_t *reply,
+                                   struct rv_error *err)
 {
     (void)reply;
     struct rv_image_job *job = &in->image;
@@ -392,7 +365,7 @@ static bool answer_system_image(struct rv_install *in, struct rv_request *reques
     return true;
 }
 
-static bool answer_updater(struct rv_install *in, struct rv_request *request, plist_t *reply, struct rv_error *err)
+static bool rv_answer_updater(struct rv_install *in, struct rv_request *request, plist_t *reply, struct rv_error *err)
 {
     /* No lock: it only reads the archive, and the network must not hold up the other answers. */
     plist_t response = rv_peripheral_answer(&in->calm, in->r->ipsw, in->r->identity, in->r->device.identity.ecid,
@@ -407,8 +380,8 @@ static bool answer_updater(struct rv_install *in, struct rv_request *request, pl
 enum { OUTPUT_MAX = 64 * 1024 * 1024 };
 
 /* After a modem failure the device empties its notes here and waits until they are taken. */
-static bool answer_updater_output(struct rv_install *in, struct rv_request *request, plist_t *reply,
-                                  struct rv_error *err)
+static bool rv_answer_updater_output(struct rv_install *in, struct rv_request *request, plist_t *reply,
+                                     struct rv_error *err)
 {
     uint8_t piece[16384];
     size_t got = 1, all = 0;
@@ -419,43 +392,6 @@ static bool answer_updater_output(struct rv_install *in, struct rv_request *requ
     }
     rv_log(in->r->ctx->log, RV_LOG_INFO, "restore", "the modem updater left %zu bytes of notes", all);
     (void)reply;
-    return true;
-}
-
-/* Only Apple's servers, only by TLS: the address comes from the device. */
-static bool url_is_apples(const char *url)
-{
-    static const char scheme[] = "https://";
-    if (url == NULL || !rv_text_starts(url, scheme))
-        return false;
-    const char *host = url + sizeof scheme - 1;
-    size_t len = strcspn(host, "/?#:@");
-    static const char domain[] = ".apple.com";
-    size_t tail = sizeof domain - 1;
-    return host[len] != '@' && len > tail && strncmp(host + len - tail, domain, tail) == 0;
-}
-
-static bool answer_url(struct rv_install *in, struct rv_request *request, plist_t *reply, struct rv_error *err)
-{
-    const char *url = rv_plist_text(request->arguments, "RequestURL");
-    if (!url_is_apples(url))
-        return rv_fail(err, RV_E_REFUSED, "the device wants '%.120s', which is no address of Apple's",
-                       url == NULL ? "nothing" : url);
-    struct rv_http_request ask = { .url = url,
-                                   .body = rv_plist_data(request->arguments, "RequestBody"),
-                                   .reply_cap_bytes = ASSET_MAX,
-                                   .timeout_ms = 30000,
-                                   .whole_ms = 120000 };
-    struct rv_http_reply got = { 0 };
-    if (!rv_http_do(&in->calm, &ask, &got, err))
-        return rv_while(err, "fetching what the device asked of %.120s", url);
-    *reply = plist_new_dict();
-    plist_dict_set_item(*reply, "ResponseBody",
-                        got.body == NULL ? plist_new_data("", 0) : data_node(rv_blob_span(got.body)));
-    plist_dict_set_item(*reply, "ResponseBodyDone", plist_new_bool(1));
-    plist_dict_set_item(*reply, "ResponseHeaders", plist_new_dict());
-    plist_dict_set_item(*reply, "ResponseStatus", plist_new_uint((uint64_t)got.status));
-    rv_http_reply_clear(&got);
     return true;
 }
 
@@ -493,38 +429,76 @@ plist_t rv_restore_announced(enum rv_restore_kind kind)
 
 /* ---- dispatch ---- */
 
+bool rv_request_read(plist_t message, struct rv_request *out, struct rv_error *err)
+{
+    uint64_t port = 0;
+    const char *type = rv_plist_text(message, "DataType");
+    if (type == NULL)
+        return rv_fail(err, RV_E_PROTOCOL, "the device asks for something without saying what");
+    if (rv_plist_uint(message, "DataPort", &port) && port > UINT16_MAX)
+        return rv_fail(err, RV_E_PROTOCOL, "the device names the port %llu for %.60s", (unsigned long long)port, type);
+    *out = (struct rv_request){ .row = rv_restore_type(type),
+                                .type = type,
+                                .arguments = rv_plist_dict(message, "Arguments"),
+                                .data_port = (uint16_t)port };
+    return true;
+}
+
+static bool has_own_thread(const struct rv_request *request)
+{
+    return request->row != NULL && request->row->answer == rv_answer_system_image;
+}
+
+bool rv_request_is_long(const struct rv_request *request)
+{
+    static rv_answer_fn *const slow[] = { rv_answer_baseband, rv_answer_boot_object, rv_answer_source_object,
+                                          rv_answer_updater, rv_answer_url };
+    for (size_t i = 0; request->row != NULL && i < RV_COUNT(slow); i++)
+        if (request->row->answer == slow[i])
+            return true;
+    return request->data_port != 0 && !has_own_thread(request);
+}
+
+void rv_install_note_gap(struct rv_install *in, const struct rv_error *why)
+{
+    rv_log(in->r->ctx->log, RV_LOG_ERROR, "restore", "%s: %s", why->text[why->depth == 0 ? 0 : why->depth - 1],
+           why->text[0]);
+    pthread_mutex_lock(&in->lock);
+    if (in->unanswered.code == RV_OK)
+        in->unanswered = *why;
+    pthread_mutex_unlock(&in->lock);
+}
+
 static bool call_handler(struct rv_install *in, struct rv_request *request, plist_t *reply, struct rv_error *err)
 {
-    if (request->row == NULL || request->row->answer == NULL) {
-        rv_log(in->r->ctx->log, RV_LOG_ERROR, "restore", "the device asks for '%.60s', which nobody knows: {}",
-               request->type);
-        return answer_empty(in, request, reply, err);
-    }
     struct rv_error failed = { 0 };
-    if (request->row->answer(in, request, reply, &failed))
-        return true;
-    if (failed.code == RV_E_CANCELLED || failed.code == RV_E_GONE) {
-        *err = failed;
-        return rv_while(err, "answering the device's request for %s", request->type);
+    if (request->row != NULL && request->row->answer != NULL) {
+        if (request->row->answer(in, request, reply, &failed))
+            return true;
+        if (failed.code == RV_E_CANCELLED || failed.code == RV_E_GONE) {
+            *err = failed;
+            return rv_while(err, "answering the device's request for %s", request->type);
+        }
+    } else {
+        rv_fail(&failed, RV_E_UNSUPPORTED,
+                request->row == NULL ? "nobody has seen a device ask for it yet"
+                                     : "no program is known that could answer it");
     }
     /* The device may do without it; if it does not, it says so, and then this was the reason. */
-    rv_while(&failed, "answering the device's request for %.60s", request->type);
-    rv_log(in->r->ctx->log, RV_LOG_ERROR, "restore", "%s: %s", failed.text[failed.depth - 1], failed.text[0]);
-    if (in->unanswered.code == RV_OK)
-        in->unanswered = failed;
-    return answer_empty(in, request, reply, err);
+    rv_while(&failed, "answering the device's request for '%.60s'", request->type);
+    rv_install_note_gap(in, &failed);
+    return rv_answer_empty(in, request, reply, err);
 }
 
 bool rv_install_answer(struct rv_install *in, struct rv_request *request, struct rv_error *err)
 {
     RV_AUTO(rv_stream) stream = NULL;
-    bool image = request->row != NULL && request->row->answer == answer_system_image;
-    if (request->data_port != 0 && !image) {
+    if (request->data_port != 0 && !has_own_thread(request)) {
         stream = connect_patiently(in, request->data_port, err);
         if (stream == NULL)
             return rv_while(err, "connecting to the port for %.60s", request->type);
+        request->stream = stream;
     }
-    request->stream = stream;
     RV_AUTO_PLIST reply = NULL;
     bool fine =
         call_handler(in, request, &reply, err) && (reply == NULL || rv_request_send(in, request, reply, err) ||

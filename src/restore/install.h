@@ -39,6 +39,8 @@ struct rv_request {
     uint16_t data_port;       /* 0: answer on the control connection */
     struct rv_stream *stream; /* opened to data_port by the dispatcher; NULL for images */
 };
+/** Reads a DataRequestMsg; it borrows from the message. */
+bool rv_request_read(plist_t message, struct rv_request *out, struct rv_error *err);
 /** Sends on the request's own channel. */
 bool rv_request_send(struct rv_install *in, struct rv_request *request, plist_t message, struct rv_error *err);
 
@@ -54,7 +56,15 @@ struct rv_image_job {
     struct rv_error err; /* when failed */
 };
 
-enum { RV_ASYNC_MAX = 64 }; /* of one run */
+/* One answer that is given aside, while the conversation goes on. */
+enum { RV_ASIDE_MAX = 16 };
+struct rv_aside {
+    struct rv_install *in;
+    plist_t message; /* owned; NULL: this place is free */
+    struct rv_request request;
+    pthread_t thread;
+    atomic_bool ended;
+};
 
 struct rv_install {
     struct rv_restore *r;
@@ -62,27 +72,49 @@ struct rv_install {
     struct rv_mux_id mux;
     struct rv_restored *control;
     uint64_t protocol;
-    pthread_mutex_t firmware; /* the archive and the ticket, when async requests are answered too */
+    pthread_mutex_t sending;    /* held for one message on the control connection */
+    pthread_mutex_t lock;       /* of what answers given aside share: the three below */
+    plist_t baseband;           /* {"Nonce", "BasebandData"}: reused while the nonce stays */
+    plist_t assets;             /* URL -> reply, for those asked several times */
+    struct rv_error unanswered; /* first request that could not be answered; code 0: none */
     struct rv_image_job image;
     struct rv_fdr *fdr;
-    pthread_t async[RV_ASYNC_MAX];
-    size_t async_count;
+    struct rv_aside asides[RV_ASIDE_MAX];
+    _Atomic unsigned urls_answered; /* a stream that holds one back for a key watches this */
     /* what the device said last, for the watchdog and the words of a failure */
     uint64_t heard_ms;  /* clock time of the last sign of life */
     uint32_t quiet_s;   /* silence that is allowed now */
     uint64_t operation; /* last one shown */
     char failed_step[80];
-    int64_t failed_result;      /* of the first checkpoint that failed; 0: none did, or without a number */
-    bool noted;                 /* a first Ctrl-C was told */
-    double part;                /* of the step, 0..1, never goes back */
-    plist_t baseband;           /* {"Nonce", "BasebandData"}: reused while the nonce stays */
-    struct rv_error unanswered; /* first request that could not be answered; code 0: none */
+    int64_t failed_result; /* of the first checkpoint that failed; 0: none did, or without a number */
+    bool noted;            /* a first Ctrl-C was told */
+    bool gap_told;         /* the person knows of `unanswered` */
+    double part;           /* of the step, 0..1, never goes back */
 };
 
+/** One message on the control connection; callable from every thread. */
+bool rv_install_send(struct rv_install *in, plist_t message, struct rv_error *err);
 /** Answers one request, on the control connection or its DataPort; a request nobody knows gets {}. */
 bool rv_install_answer(struct rv_install *in, struct rv_request *request, struct rv_error *err);
 /** One message of restored; *ended when it was the final status. */
 bool rv_install_hear(struct rv_install *in, plist_t message, bool *ended, struct rv_error *err);
+/** Must it be answered aside: it comes with a port of its own, or takes long? The image has its own thread. */
+bool rv_request_is_long(const struct rv_request *request);
+/** Notes the first thing that could not be given: if the device fails, that was the reason. */
+void rv_install_note_gap(struct rv_install *in, const struct rv_error *why);
+/** "ApFoo" stands for "Ap,Foo" in some requests: the name as the manifest has it, in `other` when it differs. */
+const char *rv_manifest_name(plist_t identity, const char *name, char *other, size_t other_size);
+/** The build identity that a request means: the installed system's, or the recovery system's. NULL: none. */
+plist_t rv_request_identity(struct rv_install *in, const struct rv_request *request, struct rv_error *err);
+
+/* aside.c: answers on threads of their own, so that ASR and a slow server hold up nothing */
+bool rv_aside_begin(struct rv_install *in, plist_t message, struct rv_error *err);
+/** Is one still being given: then a device that waits for it is silent with good reason. */
+bool rv_aside_working(const struct rv_install *in);
+void rv_aside_end(struct rv_install *in);
+
+/* answers_file.c, answers_url.c */
+rv_answer_fn rv_answer_boot_object, rv_answer_source_object, rv_answer_url;
 /** Ends the image thread and frees what it holds. */
 void rv_image_join(struct rv_install *in);
 

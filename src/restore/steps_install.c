@@ -124,95 +124,61 @@ static void log_text(struct rv_install *in, const char *what, plist_t message, c
         rv_log(in->r->ctx->log, RV_LOG_INFO, "restore", "%s: %.2000s", what, text);
 }
 
-static bool on_baseband_status(struct rv_install *in, plist_t message, struct rv_error *err)
+static bool on_baseband_status(struct rv_install *in, plist_t message)
 {
     alive(in, 0);
     if (rv_plist_bool(message, "Accepted", true))
         return true;
-    rv_log(in->r->ctx->log, RV_LOG_ERROR, "restore", "the device did not accept the modem's software");
-    if (in->unanswered.code == RV_OK) {
-        rv_fail(&in->unanswered, RV_E_REFUSED, "the device did not accept the modem's software");
-        rv_advise(&in->unanswered, RV_ADVICE_BASEBAND);
-    }
-    (void)err;
+    struct rv_error why = { 0 };
+    rv_fail(&why, RV_E_REFUSED, "the device did not accept the modem's software");
+    rv_advise(&why, RV_ADVICE_BASEBAND);
+    rv_install_note_gap(in, &why);
     return true;
+}
+
+bool rv_install_send(struct rv_install *in, plist_t message, struct rv_error *err)
+{
+    pthread_mutex_lock(&in->sending);
+    bool fine = rv_restored_send(in->control, message, err);
+    pthread_mutex_unlock(&in->sending);
+    return fine;
 }
 
 static bool send_word(struct rv_install *in, const char *key, plist_t value, struct rv_error *err)
 {
     RV_AUTO_PLIST message = plist_new_dict();
     plist_dict_set_item(message, key, value);
-    return rv_restored_send(in->control, message, err);
+    return rv_install_send(in, message, err);
 }
 
 /* ---- requests ---- */
 
-struct async_job {
-    struct rv_install *in;
-    plist_t message; /* owned */
-    struct rv_request request;
-};
-
-static bool request_from(plist_t message, struct rv_request *out, struct rv_error *err)
+/* What could not be given is told at once: the person sees it before the device has made up its mind about it. */
+static void tell_gap(struct rv_install *in)
 {
-    uint64_t port = 0;
-    const char *type = rv_plist_text(message, "DataType");
-    if (type == NULL)
-        return rv_fail(err, RV_E_PROTOCOL, "the device asks for something without saying what");
-    if (rv_plist_uint(message, "DataPort", &port) && port > UINT16_MAX)
-        return rv_fail(err, RV_E_PROTOCOL, "the device names the port %" PRIu64 " for %.60s", port, type);
-    *out = (struct rv_request){ .row = rv_restore_type(type),
-                                .type = type,
-                                .arguments = rv_plist_dict(message, "Arguments"),
-                                .data_port = (uint16_t)port };
-    return true;
+    char text[RV_ERROR_TEXT] = "";
+    pthread_mutex_lock(&in->lock);
+    if (in->unanswered.code != RV_OK && !in->gap_told)
+        snprintf(text, sizeof text, "%s", in->unanswered.text[0]);
+    pthread_mutex_unlock(&in->lock);
+    if (text[0] == '\0')
+        return;
+    in->gap_told = true;
+    rv_tell_warning(in->r->ctx, "The device asked for something that revive could not give (%s). It may go on without.",
+                    text);
 }
 
-static void *answer_async(void *context)
-{
-    struct async_job *job = context;
-    struct rv_error err = { 0 };
-    if (!rv_install_answer(job->in, &job->request, &err))
-        rv_log(job->in->r->ctx->log, RV_LOG_ERROR, "restore", "async %.60s: %s", job->request.type, err.text[0]);
-    plist_free(job->message);
-    rv_free(job);
-    return NULL;
-}
-
-static bool on_async_request(struct rv_install *in, plist_t message, struct rv_error *err)
-{
-    struct async_job *job = rv_alloc(sizeof *job);
-    if (job == NULL)
-        return rv_fail_nomem(err);
-    job->in = in;
-    job->message = plist_copy(message);
-    bool fine = request_from(job->message, &job->request, err);
-    if (fine && job->request.data_port == 0)
-        fine = rv_fail(err, RV_E_PROTOCOL, "the device asks for %.60s aside without naming a port", job->request.type);
-    if (fine && in->async_count == RV_ASYNC_MAX)
-        fine = rv_fail(err, RV_E_LIMIT, "the device asks for more than %d things aside", RV_ASYNC_MAX);
-    if (fine && pthread_create(&in->async[in->async_count], NULL, answer_async, job) != 0)
-        fine = rv_fail(err, RV_E_NOMEM, "no thread can be started for a request");
-    if (fine) {
-        in->async_count++;
-        return true;
-    }
-    plist_free(job->message);
-    rv_free(job);
-    return false;
-}
-
-static bool on_request(struct rv_install *in, plist_t message, struct rv_error *err)
+static bool on_request(struct rv_install *in, plist_t message, bool aside, struct rv_error *err)
 {
     struct rv_request request;
-    if (!request_from(message, &request, err))
+    if (!rv_request_read(message, &request, err))
         return false;
-    rv_log(in->r->ctx->log, RV_LOG_INFO, "restore", "the device asks for %.60s", request.type);
+    rv_log(in->r->ctx->log, RV_LOG_INFO, "restore", "the device asks for %.60s%s", request.type, aside ? " aside" : "");
     alive(in, 0);
     if (request.row == NULL)
         rv_tell_warning(in->r->ctx, "The device asks for '%.60s': this firmware may be newer than revive knows.",
                         request.type);
-    bool fine = rv_install_answer(in, &request, err);
+    bool fine = rv_request_is_long(&request) ? rv_aside_begin(in, message, err) : rv_install_answer(in, &request, err);
     alive(in, 0);
     return fine;
 }
@@ -261,9 +227,9 @@ bool rv_install_hear(struct rv_install *in, plist_t message, bool *ended, struct
         return true;
     }
     if (strcmp(type, "DataRequestMsg") == 0)
-        return on_request(in, message, err);
+        return on_request(in, message, false, err);
     if (strcmp(type, "AsyncDataRequestMsg") == 0)
-        return on_async_request(in, message, err);
+        return on_request(in, message, true, err);
     if (strcmp(type, "StatusMsg") == 0) {
         *ended = true;
         return on_status(in, message, err);
@@ -273,7 +239,7 @@ bool rv_install_hear(struct rv_install *in, plist_t message, bool *ended, struct
     else if (strcmp(type, "CheckpointMsg") == 0)
         on_checkpoint(in, message);
     else if (strcmp(type, "BBUpdateStatusMsg") == 0)
-        return on_baseband_status(in, message, err);
+        return on_baseband_status(in, message);
     else if (strcmp(type, "PreviousRestoreLogMsg") == 0)
         log_text(in, "log of the attempt before", message, "PreviousRestoreLog");
     else if (strcmp(type, "RestoredCrash") == 0)
@@ -344,6 +310,7 @@ static bool loop(struct rv_install *in, struct rv_error *err)
             return false;
         bool sending = in->image.started && !in->image.ended;
         tell_noted(in);
+        tell_gap(in);
         RV_AUTO_PLIST message = rv_restored_receive(in->control, TICK_MS, err);
         if (message == NULL && err->code != RV_E_TIMEOUT)
             return false;
@@ -355,7 +322,7 @@ static bool loop(struct rv_install *in, struct rv_error *err)
             continue;
         }
         memset(err, 0, sizeof *err); /* a quiet moment is no error */
-        if (sending)
+        if (sending || rv_aside_working(in))
             alive(in, 0);
         show_image(in);
         if (!check_silence(in, err))
@@ -403,11 +370,12 @@ static void end_install(struct rv_install *in)
     rv_cancel_ask(&in->calm.cancel); /* wakes the threads that still wait for the device */
     rv_fdr_free(in->fdr);
     rv_image_join(in);
-    for (size_t i = 0; i < in->async_count; i++)
-        pthread_join(in->async[i], NULL);
+    rv_aside_end(in);
     rv_restored_free(in->control);
-    plist_free(in->baseband);
-    pthread_mutex_destroy(&in->firmware);
+    rv_plist_auto(&in->baseband);
+    rv_plist_auto(&in->assets);
+    pthread_mutex_destroy(&in->lock);
+    pthread_mutex_destroy(&in->sending);
     rv_cancel_clear(&in->calm.cancel);
 }
 
@@ -432,7 +400,8 @@ bool rv_step_install(struct rv_restore *r, struct rv_error *err)
     struct rv_install in = { .r = r, .calm = *r->ctx, .mux = r->device.mux, .quiet_s = RV_WAIT_QUIET_S };
     if (!rv_cancel_init(&in.calm.cancel, err))
         return false;
-    pthread_mutex_init(&in.firmware, NULL);
+    pthread_mutex_init(&in.lock, NULL);
+    pthread_mutex_init(&in.sending, NULL);
     bool fine = talk(&in, err);
     if (fine && in.image.failed)
         rv_log(r->ctx->log, RV_LOG_INFO, "restore", "the image connection ended with: %s", in.image.err.text[0]);

@@ -7,8 +7,9 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <pthread.h>
+#include <stdio.h>
 
-enum { REDIRECTS_MAX = 5, DEFAULT_TIMEOUT_MS = 30000 };
+enum { REDIRECTS_MAX = 5, DEFAULT_TIMEOUT_MS = 30000, HEADERS_MAX = 128 };
 
 struct exchange {
     struct rv_ctx *ctx;
@@ -66,6 +67,21 @@ static CURLcode add_roots(CURL *curl, void *ssl_ctx, void *context)
         X509_free(root);
     }
     return CURLE_OK;
+}
+
+/* Of the reply that counts: a redirect's own headers, and those beyond a sane number, are not told. */
+static void tell_headers(CURL *curl, const struct rv_http_request *request)
+{
+    struct curl_header *at = NULL;
+    for (unsigned n = 0; request->header != NULL && n < HEADERS_MAX; n++) {
+        at = curl_easy_nextheader(curl, CURLH_HEADER, -1, at);
+        if (at == NULL)
+            return;
+        char name[1024], value[1024];
+        snprintf(name, sizeof name, "%s", at->name);
+        snprintf(value, sizeof value, "%s", at->value);
+        request->header(request->header_context, name, value);
+    }
 }
 
 static struct curl_slist *list_headers(const char *const *headers)
@@ -146,6 +162,8 @@ bool rv_http_do(struct rv_ctx *ctx, const struct rv_http_request *request, struc
     CURLcode code = curl_easy_perform(curl);
     long status = 0;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    if (code == CURLE_OK)
+        tell_headers(curl, request);
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
     struct rv_blob *body = NULL;

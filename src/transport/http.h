@@ -9,6 +9,9 @@ struct rv_http_request {
     const char *url;
     struct rv_span body;        /* empty: GET */
     const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
+    /* Told each header of the last reply (redirects left out); may be NULL. Names and values are cut at 1 KiB. */
+    void (*header)(void *context, const char *name, const char *value);
+    void *header_context;
     const char *user_agent;
     size_t reply_cap_bytes;
     uint32_t timeout_ms; /* of no progress */

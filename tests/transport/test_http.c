@@ -241,6 +241,37 @@ static void a_strangers_certificate_is_refused_with_its_own_advice(void **state)
     SSL_CTX_free(s.site.tls);
 }
 
+struct told {
+    char text[512];
+};
+
+static void note_header(void *context, const char *name, const char *value)
+{
+    struct told *told = context;
+    size_t at = strlen(told->text);
+    snprintf(told->text + at, sizeof told->text - at, "%s=%s;", name, value);
+}
+
+static void the_headers_of_an_answer_are_told_in_order(void **state)
+{
+    (void)state;
+    struct stage s;
+    struct rv_error err = { 0 };
+    struct told told = { "" };
+    struct rv_http_reply reply = { 0 };
+    stage_open(&s,
+               "HTTP/1.1 206 Partial Content\r\nContent-Length: 2\r\nContent-Type: x/y\r\nConnection: close\r\n\r\nok",
+               serve);
+    struct rv_http_request request = {
+        .url = s.url, .reply_cap_bytes = 100, .header = note_header, .header_context = &told
+    };
+    assert_works(rv_http_do(&s.ctx, &request, &reply, &err), &err);
+    assert_int_equal(reply.status, 206);
+    assert_string_equal(told.text, "Content-Length=2;Content-Type=x/y;Connection=close;");
+    rv_http_reply_clear(&reply);
+    stage_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +280,7 @@ int main(void)
         cmocka_unit_test(an_answer_that_is_cut_is_no_answer),
         cmocka_unit_test(a_flood_is_stopped_at_the_cap),
         cmocka_unit_test(a_server_that_falls_silent_is_left),
+        cmocka_unit_test(the_headers_of_an_answer_are_told_in_order),
         cmocka_unit_test(a_cancel_ends_a_request),
         cmocka_unit_test(a_strangers_certificate_is_refused_with_its_own_advice),
     };
