@@ -55,14 +55,14 @@ bool rv_ctx_init(struct rv_ctx *ctx, struct rv_error *err)
     ctx->cancel.fds[0] = ctx->cancel.fds[1] = -1;
     rv_clock_system(&ctx->clock);
     struct rv_settings *s = &ctx->settings;
-    bool fine =
-        rv_cancel_init(&ctx->cancel, err) && take_scale(ctx, err) && take_env("REVIVE_APPLE_TSS", &s->apple_tss, err) &&
-        take_env("REVIVE_APPLE_CATALOG", &s->apple_catalog, err) &&
-        take_env("REVIVE_APPLE_KEYS", &s->apple_keys, err) && take_env("REVIVE_TRUST_ROOT", &s->trust_root, err) &&
-        take_env("REVIVE_USB", &s->usb, err) && xdg("XDG_CONFIG_HOME", ".config", &ctx->config_dir, err) &&
-        xdg("XDG_CACHE_HOME", ".cache", &ctx->cache_dir, err) &&
-        xdg("XDG_STATE_HOME", ".local/state", &ctx->state_dir, err) &&
-        xdg("XDG_DATA_HOME", ".local/share", &ctx->data_dir, err);
+    bool fine = rv_cancel_init(&ctx->cancel, err) && take_scale(ctx, err) &&
+                take_env("REVIVE_APPLE_TSS", &s->apple_tss, err) &&
+                take_env("REVIVE_APPLE_CATALOG", &s->apple_catalog, err) &&
+                take_env("REVIVE_TRUST_ROOT", &s->trust_root, err) && take_env("REVIVE_USB", &s->usb, err) &&
+                xdg("XDG_CONFIG_HOME", ".config", &ctx->config_dir, err) &&
+                xdg("XDG_CACHE_HOME", ".cache", &ctx->cache_dir, err) &&
+                xdg("XDG_STATE_HOME", ".local/state", &ctx->state_dir, err) &&
+                xdg("XDG_DATA_HOME", ".local/share", &ctx->data_dir, err);
     if (!fine)
         rv_ctx_clear(ctx);
     return fine;

@@ -17,7 +17,6 @@
 struct rv_settings {
     char *apple_tss;       /* REVIVE_APPLE_TSS: URL of the signing server */
     char *apple_catalog;   /* REVIVE_APPLE_CATALOG */
-    char *apple_keys;      /* REVIVE_APPLE_KEYS: "https://HOST", in place of the host of image keys */
     char *trust_root;      /* REVIVE_TRUST_ROOT: file, DER or PEM certificate accepted besides Apple's roots */
     char *usb;             /* REVIVE_USB: "libusb" (default), "usbip:UNIX:/path" or "usbip:HOST:PORT" */
     double deadline_scale; /* REVIVE_DEADLINE_SCALE */

@@ -168,7 +168,8 @@ bool rv_answer_source_object(struct rv_install *in, struct rv_request *request, 
     if (special_path(identity, request, name, text, sizeof text))
         return rv_answer_boot_object(in, request, reply, err);
     RV_AUTO(rv_ipsw_image)
-    image = rv_ipsw_image_open(in->r->ipsw, identity, rv_manifest_name(identity, name, text, sizeof text), err);
+    image =
+        rv_ipsw_image_open(&in->calm, in->r->ipsw, identity, rv_manifest_name(identity, name, text, sizeof text), err);
     struct source from = { .image = image, .size = image == NULL ? 0 : rv_ipsw_image_size(image) };
     return image != NULL && send_source(in, request, &from, err);
 }

@@ -19,6 +19,7 @@ enum {
     HEADER_MAX = 512,
     TIMEOUT_MS = 30000,
     WHOLE_MS = 120000,
+    URL_MAX = 2048,
 };
 
 static bool url_is_apples(const char *url)
@@ -32,17 +33,20 @@ static bool url_is_apples(const char *url)
     return ends && len > tail && strncmp(host + len - tail, domain, tail) == 0;
 }
 
-/* The address to ask: Apple's own, or the same file of the mirror that a setting names. */
-static bool address(struct rv_install *in, const char *asked, char *out, size_t out_size, struct rv_error *err)
+/*
+ * Where Apple's signing server is another one (REVIVE_APPLE_TSS: a mirror, or the virtual iPhone's), that one is
+ * asked for the file first.
+ */
+static bool mirrored(const struct rv_install *in, const char *asked, char *out, size_t out_size)
 {
-    const char *mirror = in->calm.settings.apple_keys;
-    if (!url_is_apples(asked))
-        return rv_fail(err, RV_E_REFUSED, "the device wants '%.120s', which is no address of Apple's",
-                       asked == NULL ? "nothing" : asked);
+    const char *mirror = in->calm.settings.apple_tss;
+    const char *host = mirror == NULL ? NULL : strstr(mirror, "://");
     const char *path = strchr(asked + sizeof "https://" - 1, '/');
-    int n = mirror == NULL ? snprintf(out, out_size, "%s", asked)
-                           : snprintf(out, out_size, "%s%s", mirror, path == NULL ? "/" : path);
-    return (n > 0 && (size_t)n < out_size) || rv_fail(err, RV_E_LIMIT, "the device names an address of %d bytes", n);
+    if (host == NULL || path == NULL)
+        return false;
+    size_t len = (size_t)(host - mirror) + 3 + strcspn(host + 3, "/?#");
+    int n = snprintf(out, out_size, "%.*s%s", (int)len, mirror, path);
+    return n > 0 && (size_t)n < out_size;
 }
 
 /* ---- headers ---- */
@@ -150,19 +154,36 @@ static plist_t obtain(struct rv_install *in, const char *url, plist_t arguments,
     return reply_of(rv_span(NULL, 0), plist_new_dict(), 0);
 }
 
+static bool is_good(plist_t reply)
+{
+    uint64_t status = 0;
+    return reply != NULL && rv_plist_uint(reply, "ResponseStatus", &status) && status / 100 == 2;
+}
+
+static plist_t obtain_anywhere(struct rv_install *in, const char *url, plist_t arguments, struct rv_error *err)
+{
+    char other[URL_MAX];
+    struct rv_error unused = { 0 };
+    plist_t reply = mirrored(in, url, other, sizeof other) ? fetch(in, other, arguments, &unused) : NULL;
+    if (is_good(reply))
+        return reply;
+    rv_plist_auto(&reply);
+    return obtain(in, url, arguments, err);
+}
+
 bool rv_answer_url(struct rv_install *in, struct rv_request *request, plist_t *reply, struct rv_error *err)
 {
-    char url[2048];
     plist_t arguments = request->arguments;
-    const char *method = rv_plist_text(arguments, "RequestMethod");
+    const char *method = rv_plist_text(arguments, "RequestMethod"), *url = rv_plist_text(arguments, "RequestURL");
     bool posts = rv_plist_data(arguments, "RequestBody").len > 0;
     bool plain = !posts && rv_plist_dict(arguments, "RequestAdditionalHeaders") == NULL;
     if (method != NULL && strcmp(method, posts ? "POST" : "GET") != 0)
         return rv_fail(err, RV_E_UNSUPPORTED, "the device wants a %.20s request, which revive does not make", method);
-    if (!address(in, rv_plist_text(arguments, "RequestURL"), url, sizeof url, err))
-        return false;
+    if (!url_is_apples(url) || strlen(url) >= URL_MAX)
+        return rv_fail(err, RV_E_REFUSED, "the device wants '%.120s', which is no address of Apple's",
+                       url == NULL ? "nothing" : url);
     *reply = plain ? kept(in, url) : NULL;
-    if (*reply == NULL && (*reply = obtain(in, url, arguments, err)) == NULL)
+    if (*reply == NULL && (*reply = obtain_anywhere(in, url, arguments, err)) == NULL)
         return false;
     if (plain)
         keep(in, url, *reply);

@@ -12,6 +12,7 @@ enum {
     RV_STEP_ERASES = 1 << 1,
     RV_STEP_RETRY = 1 << 2,   /* harmless to do again in the same mode */
     RV_STEP_TOUCHES = 1 << 3, /* from here on the device is not what it was */
+    RV_STEP_DOOR = 1 << 4,    /* a way in: where it does not open, there may be another */
 };
 
 struct rv_restore;
@@ -50,7 +51,10 @@ struct rv_restore {
     uint8_t signed_nonce[RV_NONCE_MAX]; /* the ApNonce that the ticket was asked for */
     uint8_t signed_sep_nonce[RV_NONCE_MAX];
     size_t signed_nonce_len, signed_sep_nonce_len;
-    struct rv_usb *usb; /* kept open while the device stays in one enumeration */
+    bool has_stash_bag;   /* Normal mode: the key of the user volume can be put aside */
+    plist_t modem_state;  /* Normal mode: FirmwarePreflightInfo, or NULL; owned */
+    unsigned doors_tried; /* mode bits that the person was asked to put the device into */
+    struct rv_usb *usb;   /* kept open while the device stays in one enumeration */
     struct rv_journal *journal;
     const struct rv_step *step;                   /* now running */
     double percent_base, percent_weight, percent; /* of the running step, and as told */
@@ -83,10 +87,16 @@ bool rv_guard_ticket(struct rv_ctx *ctx, const struct rv_ticket *ticket, plist_t
                      const struct rv_target *target, enum rv_trust *trust, struct rv_error *err);
 
 /* steps */
-rv_step_fn rv_step_preflight, rv_step_sign_early, rv_step_enter_recovery, rv_step_sign, rv_step_send_ibss,
-    rv_step_send_ibec, rv_step_prepare, rv_step_send_logo, rv_step_send_firmware, rv_step_send_ramdisk,
-    rv_step_send_device_tree, rv_step_send_sep, rv_step_boot_kernel, rv_step_await_restore, rv_step_leave_restore,
-    rv_step_install, rv_step_finish;
+rv_step_fn rv_step_preflight, rv_step_sign_early, rv_step_stash_bag, rv_step_enter_recovery, rv_step_sign,
+    rv_step_send_ibss, rv_step_send_ibec, rv_step_prepare, rv_step_send_logo, rv_step_send_firmware,
+    rv_step_send_ramdisk, rv_step_send_device_tree, rv_step_send_sep, rv_step_boot_kernel, rv_step_await_restore,
+    rv_step_leave_restore, rv_step_install, rv_step_finish;
+
+/**
+ * doors.c: the way in that `err` shut is to be replaced by the person's own hands, if she agrees. True: the device
+ * is in Recovery or DFU mode now (r->device), and err is cleared. False: err stays as it was, or says what came.
+ */
+bool rv_door_next(struct rv_restore *r, struct rv_error *err);
 
 /** Puts a device that was prepared, but not yet booted into the ramdisk, back: auto-boot true, restart. */
 bool rv_restore_undo(struct rv_restore *r, struct rv_error *err);

@@ -64,6 +64,21 @@ static void put_newer(plist_t options, unsigned build_major)
     plist_dict_set_item(options, "SupportedAsyncDataTypes", rv_restore_announced(RV_RESTORE_ASYNC));
 }
 
+/* What the running system told of the modem, less what only a factory wants (idevicerestore src/restore.c). */
+static void put_modem_state(plist_t options, plist_t state)
+{
+    static const char *const left_out[] = { "FusingStatus", "PkHash" };
+    if (state == NULL || plist_get_node_type(state) != PLIST_DICT)
+        return;
+    plist_t copy = plist_copy(state), nonce = rv_plist_node(state, "Nonce");
+    for (size_t i = 0; i < RV_COUNT(left_out); i++)
+        if (rv_plist_node(copy, left_out[i]) != NULL)
+            plist_dict_remove_item(copy, left_out[i]);
+    plist_dict_set_item(options, "BBUpdaterState", copy);
+    if (nonce != NULL)
+        plist_dict_set_item(options, "BasebandNonce", plist_copy(nonce));
+}
+
 plist_t rv_restore_start_options(struct rv_restore *r, struct rv_error *err)
 {
     plist_t options = plist_new_dict();
@@ -89,6 +104,7 @@ plist_t rv_restore_start_options(struct rv_restore *r, struct rv_error *err)
     plist_dict_set_item(options, "SystemPartitionPadding", padding == NULL ? default_padding() : plist_copy(padding));
     put_bool(options, "UpdateBaseband", rv_identity_component(r->identity, "BasebandFirmware") != NULL);
     put_sep_capacity(options, r->identity);
+    put_modem_state(options, r->modem_state);
     put_newer(options, rv_ipsw_version(r->ipsw)->build_major);
     if (put_uuid(options, err))
         return options;

@@ -45,10 +45,10 @@
         "finish", "Waiting for the device to start", rv_step_finish, ANY, RV_MODE_NORMAL, 8, 0                          \
     }
 
-#define FROM_RECOVERY(erases)                                                                                           \
-    { "ticket", "Asking for the signature", rv_step_sign, RV_MODE_RECOVERY, RV_MODE_RECOVERY, 1, 0 },                   \
-        { "send-ibec",  "Starting the new start-up software", rv_step_send_ibec, RV_MODE_RECOVERY, RV_MODE_RECOVERY, 2, \
-          RV_STEP_RETRY },                                                                                              \
+#define FROM_RECOVERY(erases)                                                                                          \
+    { "ticket", "Asking for the signature", rv_step_sign, RV_MODE_RECOVERY, RV_MODE_RECOVERY, 1, RV_STEP_DOOR },       \
+        { "send-ibec", "Starting the new start-up software", rv_step_send_ibec, RV_MODE_RECOVERY, RV_MODE_RECOVERY,    \
+          2,           RV_STEP_RETRY | RV_STEP_DOOR },                                                                 \
         FROM_IBEC(erases)
 
 #define FROM_DFU(erases)                                                                                                   \
@@ -57,25 +57,37 @@
         { "send-ibec", "Starting the new start-up software", rv_step_send_ibec, ANY, RV_MODE_RECOVERY, 2, RV_STEP_RETRY }, \
         FROM_IBEC(erases)
 
-#define FROM_NORMAL(erases)                                                                                              \
-    {                                                                                                                    \
-        "sign-early", "Asking whether this firmware is signed", rv_step_sign_early, RV_MODE_NORMAL, RV_MODE_NORMAL, 1, 0 \
-    },                                                                                                                   \
-        { "enter-recovery",       "Taking the device into Recovery mode",                                                \
-          rv_step_enter_recovery, RV_MODE_NORMAL,                                                                        \
-          RV_MODE_RECOVERY,       2,                                                                                     \
-          RV_STEP_TOUCHES },                                                                                             \
+#define SIGN_EARLY                                                                                                     \
+    {                                                                                                                  \
+        "sign-early", "Asking whether this firmware is signed", rv_step_sign_early, RV_MODE_NORMAL, RV_MODE_NORMAL, 1, \
+            RV_STEP_DOOR                                                                                               \
+    }
+
+#define STASH_BAG                                                                                                      \
+    {                                                                                                                  \
+        "stash-bag", "Asking the device to put the key of the data aside", rv_step_stash_bag, RV_MODE_NORMAL,          \
+            RV_MODE_NORMAL, 1, RV_STEP_DOOR                                                                            \
+    }
+
+#define FROM_NORMAL(erases)                                                                                            \
+    { "enter-recovery",                                                                                                \
+      "Taking the device into Recovery mode",                                                                          \
+      rv_step_enter_recovery,                                                                                          \
+      RV_MODE_NORMAL,                                                                                                  \
+      RV_MODE_RECOVERY,                                                                                                \
+      2,                                                                                                               \
+      RV_STEP_TOUCHES | RV_STEP_DOOR },                                                                                \
         FROM_RECOVERY(erases)
 
 #define FROM_RESTORE(erases)                                                                                           \
     { "leave-restore", "Ending the earlier installation", rv_step_leave_restore, RV_MODE_RESTORE, ANY, 2, 0 },         \
         FROM_RECOVERY(erases)
 
-static const struct rv_step update_normal[] = { PREFLIGHT(RV_MODE_NORMAL), FROM_NORMAL(0) };
+static const struct rv_step update_normal[] = { PREFLIGHT(RV_MODE_NORMAL), SIGN_EARLY, STASH_BAG, FROM_NORMAL(0) };
 static const struct rv_step update_recovery[] = { PREFLIGHT(RV_MODE_RECOVERY), FROM_RECOVERY(0) };
 static const struct rv_step update_dfu[] = { PREFLIGHT(RV_MODE_DFU), FROM_DFU(0) };
 static const struct rv_step update_restore[] = { PREFLIGHT(RV_MODE_RESTORE), FROM_RESTORE(0) };
-static const struct rv_step erase_normal[] = { PREFLIGHT(RV_MODE_NORMAL), FROM_NORMAL(RV_STEP_ERASES) };
+static const struct rv_step erase_normal[] = { PREFLIGHT(RV_MODE_NORMAL), SIGN_EARLY, FROM_NORMAL(RV_STEP_ERASES) };
 static const struct rv_step erase_recovery[] = { PREFLIGHT(RV_MODE_RECOVERY), FROM_RECOVERY(RV_STEP_ERASES) };
 static const struct rv_step erase_dfu[] = { PREFLIGHT(RV_MODE_DFU), FROM_DFU(RV_STEP_ERASES) };
 static const struct rv_step erase_restore[] = { PREFLIGHT(RV_MODE_RESTORE), FROM_RESTORE(RV_STEP_ERASES) };

@@ -14,6 +14,7 @@
 enum {
     RETRIES = 2,
     STARTING_PAUSE_MS = 1000,
+    ANSWER_MS = 30000, /* usbmux sees a starting device 5 to 20 s before lockdown answers */
 };
 
 void rv_restore_target(const struct rv_restore *r, struct rv_target *out)
@@ -146,12 +147,14 @@ static bool begin_journal(struct rv_restore *r, enum rv_mode started_in, struct 
     return true;
 }
 
-static bool run_plan(struct rv_restore *r, struct rv_plan plan, struct rv_error *err)
+/* From step `first` on: another way in begins behind the checks that were made already. */
+static bool run_plan(struct rv_restore *r, struct rv_plan plan, size_t first, struct rv_error *err)
 {
     double weights = 0;
     for (size_t i = 0; i < plan.count; i++)
         weights += plan.steps[i].weight;
-    for (size_t i = 0; i < plan.count; i++) {
+    r->percent_base = first == 0 ? 0 : 100.0 * plan.steps[0].weight / weights;
+    for (size_t i = first; i < plan.count; i++) {
         if (!rv_cancel_point(&r->ctx->cancel, err))
             return false;
         /* What an earlier run installed was found well: only the first start is left to see. */
@@ -214,6 +217,23 @@ static bool pick_patiently(struct rv_restore *r, struct rv_error *err)
     }
 }
 
+/* A system that has just started answers a little later; one that never does is gone round by hand. */
+static bool await_answer(struct rv_restore *r, struct rv_error *err)
+{
+    struct rv_device now;
+    if (rv_fleet_await(r->fleet, r->device.identity.ecid, RV_MODE_BIT(RV_MODE_NORMAL), NULL, ANSWER_MS, &now, err) &&
+        now.identity.ecid != 0) {
+        r->device = now;
+        return true;
+    }
+    if (err->code == RV_E_CANCELLED)
+        return false;
+    memset(err, 0, sizeof *err);
+    rv_fail(err, RV_E_TIMEOUT, "the device is attached, but its system does not answer");
+    rv_advise(err, RV_ADVICE_UNLOCK);
+    return rv_door_next(r, err);
+}
+
 static bool find_device(struct rv_restore *r, struct rv_error *err)
 {
     if (r->options->ecid != 0) {
@@ -229,6 +249,10 @@ static bool find_device(struct rv_restore *r, struct rv_error *err)
         rv_fail(err, RV_E_DENIED, "the device is attached, but this user may not open it over USB");
         return rv_advise(err, RV_ADVICE_USB_RIGHTS);
     }
+    if (r->device.identity.ecid != 0 && !r->device.silent)
+        return true;
+    if (r->device.mode == RV_MODE_NORMAL && !r->options->dry_run)
+        return await_answer(r, err);
     if (r->device.identity.ecid != 0)
         return true;
     rv_fail(err, RV_E_UNSUPPORTED, "the device in %s does not tell its ECID", rv_mode_words(r->device.mode));
@@ -299,7 +323,10 @@ static bool run_job(struct rv_restore *r, struct rv_error *err)
             plan = rv_plan_finish();
         }
     }
-    if (!run_plan(r, plan, err)) {
+    bool fine = run_plan(r, plan, 0, err);
+    while (!fine && !r->options->dry_run && rv_door_next(r, err))
+        fine = run_plan(r, rv_plan_for(r->device.mode, r->options->behavior), 1, err);
+    if (!fine) {
         broke_off(r, err);
         return false;
     }
@@ -327,6 +354,7 @@ bool rv_restore_run(struct rv_fleet *fleet, const struct rv_restore_options *opt
     rv_restore_usb_close(&r);
     rv_awake_free(r.awake);
     rv_ticket_free(r.ticket);
+    rv_plist_auto(&r.modem_state);
     rv_ipsw_free(r.ipsw);
     rv_journal_free(r.journal);
     return fine;

@@ -18,7 +18,7 @@ import sys
 import time
 
 sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parent.parent / "support")]
-from stage import Stage  # noqa: E402
+from stage import Stage, wait_until  # noqa: E402
 from tap import Tap  # noqa: E402
 from update_check import Before, claim, last_line, percents  # noqa: E402
 
@@ -28,6 +28,7 @@ Model = collections.namedtuple("Model", "product name old new")
 Release = collections.namedtuple("Release", "version build")
 MODELS = (
     Model("iPhone10,6", "iPhone X", Release("11.1", "15B93"), Release("11.2", "15C114")),
+    Model("iPhone9,3", "iPhone 7", Release("15.3", "19D50"), Release("15.4", "19E241")),
 )
 MODES = ("normal", "recovery", "dfu")
 VERBS = ("update", "restore")
@@ -68,10 +69,15 @@ class ModelStage(Stage):
     def environment(self, **more):
         return super().environment(**{"REVIVE_DEADLINE_SCALE": "0.1", **more})
 
+    def answers(self):
+        devices = json.loads(self.revive("list", "--json").out)["devices"]
+        return len(devices) == 1 and devices[0]["answers"]
+
     def begin_in(self, mode):
         """The phone runs and trusts whoever asks; then it goes into the mode that the row begins in."""
         self.start()
         self.await_mode("normal", 60)
+        wait_until(self.answers, 60, "lockdown's answer")
         self.control("trust", "yes")
         if mode != "normal":
             self.control("mode", mode)
