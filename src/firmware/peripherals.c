@@ -70,6 +70,8 @@ static bool copy_keys(struct asking *a, const struct key_row *keys, const char *
         plist_t node = rv_plist_node(a->info, from);
         if (node == NULL)
             node = rv_plist_node(a->identity, from);
+        if (node == NULL)
+            node = rv_plist_node(a->identity, keys[i].to);
         if (node != NULL)
             plist_dict_set_item(a->out->request, keys[i].to, as_request_value(node));
         else if (keys[i].must && rv_plist_node(a->arguments, "DeviceGeneratedRequest") == NULL)
@@ -267,7 +269,8 @@ static bool retimer_extra(struct asking *a, struct rv_error *err)
     return true;
 }
 
-static void add_named_identity_tags(struct asking *a)
+/* What the device leaves to the host: keys of the build identity, by name. */
+static void add_named_identity_tags(struct asking *a, const char *prefix)
 {
     plist_t tags = rv_plist_array(rv_plist_dict(a->arguments, "DeviceGeneratedTags"), "BuildIdentityTags");
     uint32_t count = tags != NULL ? plist_array_get_size(tags) : 0;
@@ -275,7 +278,7 @@ static void add_named_identity_tags(struct asking *a)
         plist_t tag = plist_array_get_item(tags, i);
         const char *key = PLIST_IS_STRING(tag) ? plist_get_string_ptr(tag, NULL) : NULL;
         plist_t value = key != NULL ? rv_plist_node(a->identity, key) : NULL;
-        if (value != NULL && rv_text_starts(key, "Cryptex1"))
+        if (value != NULL && rv_text_starts(key, prefix))
             plist_dict_set_item(a->out->request, key, as_request_value(value));
     }
 }
@@ -325,7 +328,7 @@ static bool cryptex_extra(struct asking *a, struct rv_error *err)
         return true;
     }
     set_ticket(a, "Cryptex1,Ticket");
-    add_named_identity_tags(a);
+    add_named_identity_tags(a, "Cryptex1");
     copy_prefixed(request, a->info, "Cryptex1");
     copy_prefixed(request, own, "Cryptex1");
     return true;
@@ -487,6 +490,8 @@ static bool build(struct asking *a, const struct updater *u, struct rv_error *er
         set_ticket(a, u->ticket);
     if (u->extra != NULL && !u->extra(a, err))
         return false;
+    if (own != NULL && u->extra != cryptex_extra) /* those choose their own */
+        add_named_identity_tags(a, "");
     merge(a->out->request, own);
     if (rv_plist_node(own, "@SE2,Ticket") != NULL) { /* later Secure Elements have a ticket of another name */
         drop(a->out->request, "@SE,Ticket");
