@@ -29,6 +29,8 @@ Release = collections.namedtuple("Release", "version build")
 MODELS = (
     Model("iPhone10,6", "iPhone X", Release("11.1", "15B93"), Release("11.2", "15C114")),
     Model("iPhone9,3", "iPhone 7", Release("15.3", "19D50"), Release("15.4", "19E241")),
+    Model("iPhone12,1", "iPhone 11", Release("26.2", "23C55"), Release("26.2.1", "23C71")),
+    Model("iPhone13,2", "iPhone 12", Release("26.2", "23C55"), Release("26.2.1", "23C71")),
 )
 MODES = ("normal", "recovery", "dfu")
 VERBS = ("update", "restore")
