@@ -40,6 +40,10 @@ bool sim_apple_fault_set(struct sim_apple_faults *faults, const char *name, cons
         faults->file_flip = n;
     else if (strcmp(name, "file.no-ranges") == 0)
         faults->file_no_ranges = n != 0;
+    else if (strcmp(name, "file.redirect") == 0)
+        faults->file_redirect = n != 0;
+    else if (strcmp(name, "file.change") == 0)
+        faults->file_change = n;
     else
         return rv_fail(err, RV_E_USAGE, "%s: no such fault", name);
     return true;

@@ -19,6 +19,8 @@ struct sim_apple_faults {
     int64_t file_length;    /* file.length=N: Content-Length is wrong by N */
     uint64_t file_flip;     /* file.flip=N: bit 0 of byte N-1 of the file is changed on the way */
     bool file_no_ranges;    /* file.no-ranges=1: Range is ignored */
+    bool file_redirect;     /* file.redirect=1: the file has moved to /moved/NAME, once */
+    uint64_t file_change;   /* file.change=N: the ETag carries N, as of a file that was replaced */
 };
 
 /** "none" as name clears all. USAGE when nobody knows the name or the value is no number. */

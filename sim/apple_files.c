@@ -206,8 +206,9 @@ static enum MHD_Result send_file(struct sim_apple *apple, struct MHD_Connection 
         return send_bytes(connection, MHD_HTTP_NOT_FOUND, RV_SPAN_TEXT("no such file"));
     }
     char etag[64];
-    snprintf(etag, sizeof etag, "\"%llx-%llx.%lx\"", (unsigned long long)st.st_size, (unsigned long long)st.st_mtime,
-             (unsigned long)st.st_mtim.tv_nsec);
+    snprintf(etag, sizeof etag, "\"%llx-%llx.%lx.%llx\"", (unsigned long long)st.st_size,
+             (unsigned long long)st.st_mtime, (unsigned long)st.st_mtim.tv_nsec,
+             (unsigned long long)faults.file_change);
     struct range range = wanted_range(connection, (uint64_t)st.st_size, etag, &faults);
     unsigned status = range.impossible ? MHD_HTTP_RANGE_NOT_SATISFIABLE
                       : range.partial  ? MHD_HTTP_PARTIAL_CONTENT
@@ -242,10 +243,26 @@ static enum MHD_Result send_key(struct sim_apple *apple, struct MHD_Connection *
     return result;
 }
 
+/* The content host sends clients on to the nearest of its servers. */
+static enum MHD_Result send_moved(struct MHD_Connection *connection, const char *url)
+{
+    char to[600];
+    snprintf(to, sizeof to, "/moved%s", url);
+    struct MHD_Response *response = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+    if (!response)
+        return MHD_NO;
+    MHD_add_response_header(response, "Location", to);
+    enum MHD_Result result = MHD_queue_response(connection, MHD_HTTP_FOUND, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
 enum MHD_Result sim_apple_file(struct sim_apple *apple, struct MHD_Connection *connection, const char *url, bool head)
 {
     const char *method = head ? "HEAD" : "GET";
     RV_AUTO_TEXT path = file_of(apple, url);
+    if (path && sim_apple_faults_now(apple).file_redirect && !rv_text_starts(url, "/moved/"))
+        return send_moved(connection, url);
     if (path)
         return send_file(apple, connection, url, method, path);
     if (rv_text_starts(url, KEYS))

@@ -239,6 +239,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     /* A key may be asked for with a post too. */
     if (!head && strcmp(method, "GET") != 0 && !rv_text_starts(url, "/fcs-keys/"))
         return say(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET, HEAD or POST");
+    if (sim_apple_is_catalog(url))
+        return sim_apple_catalog(apple, connection, url);
     return sim_apple_file(apple, connection, url, head);
 }
 

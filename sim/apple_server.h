@@ -29,3 +29,6 @@ void sim_apple_wait(uint64_t ms);
 
 /** Answers GET and HEAD of firmware files: NAME.ipsw, NAME/NAME.ipsw, NAME/BuildManifest.plist. */
 enum MHD_Result sim_apple_file(struct sim_apple *apple, struct MHD_Connection *connection, const char *url, bool head);
+/** Whether a path is one of the lists of firmware; and its answer. */
+bool sim_apple_is_catalog(const char *url);
+enum MHD_Result sim_apple_catalog(struct sim_apple *apple, struct MHD_Connection *connection, const char *url);

@@ -58,8 +58,8 @@ bool rv_ctx_init(struct rv_ctx *ctx, struct rv_error *err)
     bool fine = rv_cancel_init(&ctx->cancel, err) && take_scale(ctx, err) &&
                 take_env("REVIVE_APPLE_TSS", &s->apple_tss, err) &&
                 take_env("REVIVE_APPLE_CATALOG", &s->apple_catalog, err) &&
-                take_env("REVIVE_TRUST_ROOT", &s->trust_root, err) && take_env("REVIVE_USB", &s->usb, err) &&
-                xdg("XDG_CONFIG_HOME", ".config", &ctx->config_dir, err) &&
+                take_env("REVIVE_IPSW_ME", &s->ipsw_me, err) && take_env("REVIVE_TRUST_ROOT", &s->trust_root, err) &&
+                take_env("REVIVE_USB", &s->usb, err) && xdg("XDG_CONFIG_HOME", ".config", &ctx->config_dir, err) &&
                 xdg("XDG_CACHE_HOME", ".cache", &ctx->cache_dir, err) &&
                 xdg("XDG_STATE_HOME", ".local/state", &ctx->state_dir, err) &&
                 xdg("XDG_DATA_HOME", ".local/share", &ctx->data_dir, err);
@@ -71,10 +71,15 @@ bool rv_ctx_init(struct rv_ctx *ctx, struct rv_error *err)
 void rv_ctx_clear(struct rv_ctx *ctx)
 {
     rv_cancel_clear(&ctx->cancel);
-    char **owned[] = { &ctx->settings.apple_tss,  &ctx->settings.apple_catalog,
-                       &ctx->settings.trust_root, &ctx->settings.usb,
-                       &ctx->config_dir,          &ctx->cache_dir,
-                       &ctx->state_dir,           &ctx->data_dir };
+    char **owned[] = { &ctx->settings.apple_tss,
+                       &ctx->settings.apple_catalog,
+                       &ctx->settings.ipsw_me,
+                       &ctx->settings.trust_root,
+                       &ctx->settings.usb,
+                       &ctx->config_dir,
+                       &ctx->cache_dir,
+                       &ctx->state_dir,
+                       &ctx->data_dir };
     for (size_t i = 0; i < RV_COUNT(owned); i++)
         rv_text_auto(owned[i]);
 }

@@ -16,7 +16,8 @@
 /** From the environment (rv_ctx_init); every one is shown by `revive doctor`. NULL: Apple's own, or none. */
 struct rv_settings {
     char *apple_tss;       /* REVIVE_APPLE_TSS: URL of the signing server */
-    char *apple_catalog;   /* REVIVE_APPLE_CATALOG */
+    char *apple_catalog;   /* REVIVE_APPLE_CATALOG: URL of Apple's list of firmware */
+    char *ipsw_me;         /* REVIVE_IPSW_ME: what a product type is appended to, for the community's list */
     char *trust_root;      /* REVIVE_TRUST_ROOT: file, DER or PEM certificate accepted besides Apple's roots */
     char *usb;             /* REVIVE_USB: "libusb" (default), "usbip:UNIX:/path" or "usbip:HOST:PORT" */
     double deadline_scale; /* REVIVE_DEADLINE_SCALE */

@@ -91,7 +91,8 @@ int main(int argc, char **argv)
         face.json = json_wanted(argc, argv);
         return fail(&face, &err, NULL);
     }
-    if (rv_arg_flag(&args, "version")) {
+    const char *version = rv_arg(&args, "version"); /* with a value it is a verb's own: the iOS that is meant */
+    if (version != NULL && *version == '\0') {
         puts("revive " REVIVE_VERSION);
         return finish(&face, 0);
     }

@@ -30,3 +30,6 @@ rv_print_fn rv_print_status;
 
 /* print_guide.c */
 rv_print_fn rv_print_guide;
+
+/* print_firmware.c */
+rv_print_fn rv_print_releases, rv_print_latest, rv_print_download;

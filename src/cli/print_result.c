@@ -69,6 +69,11 @@ static const struct {
     { "", rv_print_status },
     { "doctor", rv_print_doctor },
     { "explain", rv_print_explain },
+    /* clang-format off: one a line merges */
+    { "", rv_print_status },
+    { "firmware download", rv_print_download },
+    { "firmware latest", rv_print_latest },
+    { "firmware list", rv_print_releases },
     { "guide", rv_print_guide },
     { "info", rv_print_info },
     { "list", rv_print_list },

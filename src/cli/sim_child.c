@@ -136,10 +136,16 @@ static bool set_environment(const struct rv_sim *sim, const char *port, struct r
     fine = fine && setenv("REVIVE_USB", value, 1) == 0;
     snprintf(value, sizeof value, "http://127.0.0.1:%s/TSS/controller?action=2", port);
     fine = fine && setenv("REVIVE_APPLE_TSS", value, 1) == 0;
+    snprintf(value, sizeof value, "http://127.0.0.1:%s/check/version", port);
+    fine = fine && setenv("REVIVE_APPLE_CATALOG", value, 1) == 0;
+    snprintf(value, sizeof value, "http://127.0.0.1:%s/v4/device/", port);
+    fine = fine && setenv("REVIVE_IPSW_ME", value, 1) == 0;
     snprintf(value, sizeof value, "%s/pki/root.der", sim->scene);
     fine = fine && setenv("REVIVE_TRUST_ROOT", value, 1) == 0;
     snprintf(value, sizeof value, "%s/state", sim->scene); /* a virtual device does not mix with real ones */
-    return (fine && setenv("XDG_STATE_HOME", value, 1) == 0) || rv_fail_nomem(err);
+    fine = fine && setenv("XDG_STATE_HOME", value, 1) == 0;
+    snprintf(value, sizeof value, "%s/cache", sim->scene);
+    return (fine && setenv("XDG_CACHE_HOME", value, 1) == 0) || rv_fail_nomem(err);
 }
 
 static bool start_apple(struct rv_sim *sim, struct child *child, char *port, size_t room, struct rv_error *err)

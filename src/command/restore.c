@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/text.h"
+#include "command/firmware_fetch.h"
 #include "command/install_job.h"
 #include "command/verbs.h"
 
@@ -35,24 +37,25 @@ static bool consent(struct rv_run *run, struct rv_restore_options *options, stru
 
 static bool run_restore(struct rv_run *run, struct rv_error *err)
 {
+    RV_AUTO_TEXT ipsw = rv_firmware_for_job(run, err);
+    if (ipsw == NULL)
+        return false;
     struct rv_restore_options options = {
         .behavior = RV_BEHAVIOR_ERASE,
-        .ipsw_path = rv_arg(run->args, "ipsw"),
+        .ipsw_path = ipsw,
         .ticket_path = rv_arg(run->args, "ticket"),
         .selector = rv_arg(run->args, "device"),
         .dry_run = rv_arg_flag(run->args, "dry-run"),
     };
-    if (options.ipsw_path == NULL) {
-        rv_fail(err, RV_E_USAGE, "finding and fetching firmware is not built yet: name a file with --ipsw");
-        return rv_advise(err, RV_ADVICE_NAME_FIRMWARE);
-    }
     return consent(run, &options, err) && rv_restore_verb(run, &options, err);
 }
 
 static const struct rv_option restore_options[] = {
     { "dry-run", 0, NULL, "check everything, print the plan, change nothing" },
     { "ipsw", 0, "FILE", "the firmware file to install" },
+    { "latest", 0, NULL, "load the newest signed firmware for the device and install it" },
     { "ticket", 0, "FILE", "a signing ticket instead of asking the server" },
+    { "version", 0, "VERSION", "load that version or build and install it" },
 };
 
 const struct rv_command rv_verb_restore = {

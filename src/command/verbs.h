@@ -7,9 +7,12 @@
 extern const struct rv_command rv_verb_doctor;
 extern const struct rv_command rv_verb_explain;
 extern const struct rv_command rv_verb_firmware_components;
+extern const struct rv_command rv_verb_firmware_download;
 extern const struct rv_command rv_verb_firmware_extract;
 extern const struct rv_command rv_verb_firmware_info;
 extern const struct rv_command rv_verb_firmware_ticket_fetch;
+extern const struct rv_command rv_verb_firmware_latest;
+extern const struct rv_command rv_verb_firmware_list;
 extern const struct rv_command rv_verb_firmware_ticket_show;
 extern const struct rv_command rv_verb_firmware_ticket_verify;
 extern const struct rv_command rv_verb_firmware_verify;

@@ -6,6 +6,8 @@
  */
 #include "restore/internal.h"
 
+#include "firmware/catalogue.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -23,29 +25,12 @@ static bool choose_identity(struct rv_restore *r, struct rv_error *err)
     return r->identity != NULL && rv_guard_identity(r->identity, r->options->behavior, err);
 }
 
-/* "11.2.1" against "11.10": by numbers, part by part. */
-static int compare_versions(const char *a, const char *b)
-{
-    while (*a != '\0' || *b != '\0') {
-        unsigned long x = 0, y = 0;
-        for (; *a >= '0' && *a <= '9'; a++)
-            x = x * 10 + (unsigned long)(*a - '0');
-        for (; *b >= '0' && *b <= '9'; b++)
-            y = y * 10 + (unsigned long)(*b - '0');
-        if (x != y)
-            return x < y ? -1 : 1;
-        a += *a != '\0';
-        b += *b != '\0';
-    }
-    return 0;
-}
-
 static bool check_version(struct rv_restore *r, struct rv_error *err)
 {
     const char *installed = r->device.identity.version;
     const struct rv_firmware_version *wanted = rv_ipsw_version(r->ipsw);
     if (r->options->behavior != RV_BEHAVIOR_UPDATE || installed[0] == '\0' ||
-        compare_versions(wanted->version, installed) >= 0)
+        rv_version_compare(wanted->version, installed) >= 0)
         return true;
     rv_fail(err, RV_E_UNSUPPORTED, "the device has iOS %.30s, the firmware is %.30s", installed, wanted->version);
     return rv_advise(err, RV_ADVICE_OLDER_FIRMWARE);

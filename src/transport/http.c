@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/http.h"
 
+#include "base/text.h"
 #include "data/roots.h"
 
 #include <curl/curl.h>
@@ -8,13 +9,17 @@
 #include <openssl/x509.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 
-enum { REDIRECTS_MAX = 5, DEFAULT_TIMEOUT_MS = 30000, HEADERS_MAX = 128 };
+enum { REDIRECTS_MAX = 5, DEFAULT_TIMEOUT_MS = 30000, HEADERS_MAX = 128, STATUS_WHOLE = 200, STATUS_PART = 206 };
 
 struct exchange {
     struct rv_ctx *ctx;
     uint32_t timeout_ms;
-    struct rv_buf body;
+    struct rv_buf body;                /* of a reply that is kept whole */
+    const struct rv_http_fetch *fetch; /* or where its bytes go */
+    struct rv_http_head *head;
+    CURL *curl;
     struct rv_error body_err; /* why the body was not taken */
     curl_off_t moved;
     struct rv_deadline idle;  /* moves on with every byte */
@@ -33,7 +38,66 @@ static size_t take_body(char *data, size_t each, size_t count, void *context)
 {
     struct exchange *x = context;
     size_t len = each * count;
-    return rv_buf_add(&x->body, rv_span(data, len), &x->body_err) ? len : 0;
+    if (x->fetch == NULL)
+        return rv_buf_add(&x->body, rv_span(data, len), &x->body_err) ? len : 0;
+    curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &x->head->status);
+    if (x->head->status != STATUS_WHOLE && x->head->status != STATUS_PART)
+        return len; /* words of an error page */
+    if (x->head->status == STATUS_WHOLE && x->head->total == UINT64_MAX)
+        x->head->total = x->head->length;
+    return x->fetch->sink(x->fetch->context, x->head, rv_span(data, len), &x->body_err) ? len : 0;
+}
+
+/* Value of "Name: value" when the line has that name, trimmed; NULL else. */
+static const char *header_value(const char *line, const char *name, char *out, size_t size)
+{
+    size_t len = strlen(name);
+    if (strncasecmp(line, name, len) != 0 || line[len] != ':')
+        return NULL;
+    line += len + 1;
+    line += strspn(line, " \t");
+    snprintf(out, size, "%.*s", (int)strcspn(line, "\r\n"), line);
+    return out;
+}
+
+/* "bytes 5-9/100" (RFC 9110 section 14.4); what is not so is not told. */
+static void read_content_range(const char *text, struct rv_http_head *head)
+{
+    uint64_t numbers[3];
+    const char *stops[] = { "-", "/", "" };
+    if (!rv_text_starts(text, "bytes "))
+        return;
+    text += strlen("bytes ");
+    for (size_t i = 0; i < 3; i++) {
+        char digits[24];
+        size_t len = i < 2 ? strcspn(text, stops[i]) : strlen(text);
+        snprintf(digits, sizeof digits, "%.*s", (int)(len < sizeof digits ? len : 0), text);
+        if (!rv_text_number(digits, 10, &numbers[i]) || (i < 2 && text[len] == '\0'))
+            return;
+        text += len + (i < 2);
+    }
+    if (numbers[1] < numbers[0] || numbers[1] >= numbers[2])
+        return;
+    head->first = numbers[0];
+    head->length = numbers[1] - numbers[0] + 1;
+    head->total = numbers[2];
+}
+
+static size_t take_header(char *data, size_t each, size_t count, void *context)
+{
+    struct exchange *x = context;
+    char line[512], value[256];
+    size_t len = each * count;
+    snprintf(line, sizeof line, "%.*s", (int)(len < sizeof line ? len : sizeof line - 1), data);
+    if (rv_text_starts(line, "HTTP/")) /* a redirect's headers are not the file's */
+        *x->head = (struct rv_http_head){ .length = UINT64_MAX, .total = UINT64_MAX };
+    else if (header_value(line, "Content-Range", value, sizeof value) != NULL)
+        read_content_range(value, x->head);
+    else if (header_value(line, "ETag", value, sizeof value) != NULL)
+        snprintf(x->head->etag, sizeof x->head->etag, "%.*s", (int)sizeof x->head->etag - 1, value);
+    else if (header_value(line, "Content-Length", value, sizeof value) != NULL && x->head->length == UINT64_MAX)
+        rv_text_number(value, 10, &x->head->length);
+    return len;
 }
 
 /* Called about once a second and at every move; anything but 0 ends the transfer. */
@@ -95,9 +159,9 @@ static struct curl_slist *list_headers(const char *const *headers)
     return list;
 }
 
-static void set_up(CURL *curl, const struct rv_http_request *request, struct exchange *x, struct curl_slist *headers)
+static void set_up(CURL *curl, const char *url, struct exchange *x)
 {
-    curl_easy_setopt(curl, CURLOPT_URL, request->url);
+    curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
@@ -110,6 +174,10 @@ static void set_up(CURL *curl, const struct rv_http_request *request, struct exc
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, x);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, x);
+}
+
+static void set_request(CURL *curl, const struct rv_http_request *request, struct curl_slist *headers)
+{
     if (request->user_agent != NULL)
         curl_easy_setopt(curl, CURLOPT_USERAGENT, request->user_agent);
     if (headers != NULL)
@@ -140,40 +208,85 @@ static bool fail_curl(struct exchange *x, CURLcode code, const char *detail, str
     return false;
 }
 
-bool rv_http_do(struct rv_ctx *ctx, const struct rv_http_request *request, struct rv_http_reply *reply,
-                struct rv_error *err)
+/* One transfer with its handle; `begin` makes the handle, `end` runs it and says what went wrong. */
+static CURL *begin(struct rv_ctx *ctx, const char *url, uint32_t timeout_ms, struct exchange *x, struct rv_error *err)
 {
     if (!rv_cancel_point(&ctx->cancel, err))
-        return false;
+        return NULL;
     pthread_once(&curl_once, start_curl);
     CURL *curl = curl_easy_init();
-    if (curl == NULL)
-        return rv_fail_nomem(err);
-    struct exchange x = { .ctx = ctx,
-                          .timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : DEFAULT_TIMEOUT_MS,
-                          .body = RV_BUF(request->reply_cap_bytes),
-                          .bounded = request->whole_ms > 0 };
-    x.whole = rv_deadline_in(&ctx->clock, request->whole_ms);
-    x.idle = rv_deadline_in(&ctx->clock, x.timeout_ms);
+    if (curl == NULL) {
+        rv_fail_nomem(err);
+        return NULL;
+    }
+    x->ctx = ctx;
+    x->curl = curl;
+    x->timeout_ms = timeout_ms > 0 ? timeout_ms : DEFAULT_TIMEOUT_MS;
+    x->idle = rv_deadline_in(&ctx->clock, x->timeout_ms);
+    set_up(curl, url, x);
+    return curl;
+}
+
+static bool end(CURL *curl, struct curl_slist *headers, const struct rv_http_request *request, struct exchange *x,
+                long *status, struct rv_error *err)
+{
     char detail[CURL_ERROR_SIZE] = "";
-    struct curl_slist *headers = list_headers(request->headers);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
-    set_up(curl, request, &x, headers);
     CURLcode code = curl_easy_perform(curl);
-    long status = 0;
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    if (code == CURLE_OK)
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
+    if (code == CURLE_OK && request != NULL)
         tell_headers(curl, request);
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
-    struct rv_blob *body = NULL;
-    bool ok =
-        code == CURLE_OK ? (body = rv_blob_copy(rv_buf_span(&x.body), err)) != NULL : fail_curl(&x, code, detail, err);
+    return code == CURLE_OK || fail_curl(x, code, detail, err);
+}
+
+bool rv_http_do(struct rv_ctx *ctx, const struct rv_http_request *request, struct rv_http_reply *reply,
+                struct rv_error *err)
+{
+    struct exchange x = { .body = RV_BUF(request->reply_cap_bytes),
+                          .bounded = request->whole_ms > 0,
+                          .whole = rv_deadline_in(&ctx->clock, request->whole_ms) };
+    CURL *curl = begin(ctx, request->url, request->timeout_ms, &x, err);
+    if (curl == NULL)
+        return false;
+    long status = 0;
+    struct curl_slist *headers = list_headers(request->headers);
+    set_request(curl, request, headers);
+    struct rv_blob *body =
+        end(curl, headers, request, &x, &status, err) ? rv_blob_copy(rv_buf_span(&x.body), err) : NULL;
     rv_buf_clear(&x.body);
-    if (!ok)
+    if (body == NULL)
         return rv_while(err, "asking %s", request->url);
     *reply = (struct rv_http_reply){ .status = status, .body = body };
     return true;
+}
+
+bool rv_http_fetch(struct rv_ctx *ctx, const struct rv_http_fetch *fetch, struct rv_http_head *head,
+                   struct rv_error *err)
+{
+    char range[64], if_range[160];
+    const char *lines[3] = { NULL };
+    struct exchange x = { .fetch = fetch, .head = head };
+    *head = (struct rv_http_head){ .length = UINT64_MAX, .total = UINT64_MAX };
+    CURL *curl = begin(ctx, fetch->url, fetch->timeout_ms, &x, err);
+    if (curl == NULL)
+        return false;
+    if (fetch->length > 0) {
+        snprintf(range, sizeof range, "Range: bytes=%llu-%llu", (unsigned long long)fetch->first,
+                 (unsigned long long)(fetch->first + fetch->length - 1));
+        snprintf(if_range, sizeof if_range, "If-Range: %s", fetch->if_range != NULL ? fetch->if_range : "");
+        lines[0] = range;
+        lines[1] = fetch->if_range != NULL ? if_range : NULL;
+    }
+    struct curl_slist *headers = list_headers(lines);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, &x);
+    bool ok = end(curl, headers, NULL, &x, &head->status, err);
+    if (head->status == STATUS_WHOLE && head->total == UINT64_MAX)
+        head->total = head->length;
+    return ok || rv_while(err, "fetching %s", fetch->url);
 }
 
 void rv_http_reply_clear(struct rv_http_reply *reply)

