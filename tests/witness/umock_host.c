@@ -41,6 +41,7 @@ struct client {
     struct client *next;
     UMockdevIoctlClient *who;
     struct urb *waiting, *done;
+    bool was_busy; /* when the device left */
 };
 
 /* One attach of a device: a node, and all who have it open. It outlives the detach, for they may still hold it. */
@@ -434,12 +435,15 @@ static void plug(struct phone *phone, unsigned generation)
     g_free(path);
 }
 
-static bool is_open(const struct node *node)
+/* Whether a client that had requests under way at the unplugging has not closed the node yet. */
+static bool is_held(const struct node *node)
 {
+    bool held = false;
     g_rec_mutex_lock(&host.lock);
-    bool open = node->clients != NULL;
+    for (const struct client *c = node->clients; c != NULL; c = c->next)
+        held = held || c->was_busy;
     g_rec_mutex_unlock(&host.lock);
-    return open;
+    return held;
 }
 
 static void unplug(struct phone *phone)
@@ -450,6 +454,7 @@ static void unplug(struct phone *phone)
     g_rec_mutex_lock(&host.lock);
     node->gone = true;
     for (struct client *c = node->clients; c != NULL; c = c->next) {
+        c->was_busy = c->waiting != NULL || c->done != NULL;
         while (c->waiting != NULL) {
             struct urb *item = c->waiting;
             c->waiting = item->next;
@@ -460,7 +465,7 @@ static void unplug(struct phone *phone)
     umockdev_testbed_uevent(host.bed, node->syspath, "remove");
     /* With the node its open files lose their ioctls: a program that has requests under way then waits for them for
      * ever, as usbmuxd does when it lets go of a device. */
-    for (unsigned waited = 0; waited < CLOSE_MS && is_open(node); waited += TICK_MS)
+    for (unsigned waited = 0; waited < CLOSE_MS && is_held(node); waited += TICK_MS)
         (void)poll(NULL, 0, TICK_MS);
     umockdev_testbed_remove_device(host.bed, node->syspath);
     note("device %zu unplugged", phone->index + 1);
