@@ -171,7 +171,7 @@ def idevicerestore(phone, places, firmware, kind):
 
 def revive_run(phone, places, firmware, kind):
     revive, port = places
-    env = {"REVIVE_APPLE_TSS": "http://127.0.0.1:%s/TSS/controller?action=2" % port, "REVIVE_DEADLINE_SCALE": "0.3",
+    env = {"REVIVE_APPLE_TSS": "http://127.0.0.1:%s/TSS/controller?action=2" % port, "REVIVE_DEADLINE_SCALE": "1",
            "REVIVE_TRUST_ROOT": phone.path("scene/pki/root.der"), "REVIVE_USB": "", "USBMUXD_SOCKET_ADDRESS": ""}
     env.update({"XDG_%s_HOME" % name: phone.path(name.lower()) for name in ("CONFIG", "CACHE", "STATE", "DATA")})
     words = ["env", "-u", "REVIVE_USB", "-u", "USBMUXD_SOCKET_ADDRESS", revive, "restore" if kind == "erase" else "update"]
