@@ -71,17 +71,20 @@ static void do_state(struct talk *talk)
     char version[32], build[32], auto_boot[16] = "true", battery[16] = "80", nonce[2 * SIM_NONCE_MAX + 1];
     unsigned generation;
     enum sim_mode mode = sim_device_mode(talk->device, &generation);
+    sim_lock(talk->device);
+    const char *screen = sim_hands_screen_locked(talk->device);
+    sim_unlock(talk->device);
     sim_device_identity(talk->device, &id);
     sim_installed(talk->device, version, build);
     sim_nvram_get(talk->device, "auto-boot", auto_boot, sizeof auto_boot);
     sim_setting(talk->device, "battery", battery, sizeof battery);
     rv_text_hex(rv_span(id.ap_nonce, id.ap_nonce_len), nonce, sizeof nonce);
     snprintf(talk->answer, sizeof talk->answer,
-             "{\"ok\":true,\"mode\":\"%s\",\"address\":%u,\"ecid\":\"0x%016" PRIX64
+             "{\"ok\":true,\"mode\":\"%s\",\"screen\":\"%s\",\"address\":%u,\"ecid\":\"0x%016" PRIX64
              "\",\"udid\":\"%s\",\"serial\":\"%s\",\"product\":\"%s\",\"version\":\"%s\",\"build\":\"%s\","
              "\"auto_boot\":\"%s\",\"battery\":\"%s\",\"nonce\":\"%s\"}",
-             mode_words[mode], generation, id.ecid, id.udid, id.serial, id.product, version, build, auto_boot, battery,
-             nonce);
+             mode_words[mode], screen, generation, id.ecid, id.udid, id.serial, id.product, version, build, auto_boot,
+             battery, nonce);
 }
 
 static void do_settings(struct talk *talk)
@@ -150,6 +153,43 @@ static void do_reboot(struct talk *talk)
 {
     sim_device_reboot(talk->device, "forced by hand");
     agree(talk);
+}
+
+static void move_button(struct talk *talk, const char *word, bool down)
+{
+    enum sim_button button;
+    if (!sim_button_of(word, &button))
+        refuse(talk, "a button is power (side, top), home, up (near) or down (far)");
+    else if (!sim_hands_move(talk->device, button, down))
+        refuse(talk, "this device has no buttons");
+    else
+        agree(talk);
+}
+
+static void do_press(struct talk *talk)
+{
+    move_button(talk, talk->rest, true);
+}
+
+static void do_release(struct talk *talk)
+{
+    move_button(talk, talk->rest, false);
+}
+
+/* As long as a person's tap, in the device's time. */
+static void do_tap(struct talk *talk)
+{
+    char word[16];
+    uint64_t ms = 200;
+    size_t len = strcspn(talk->rest, " ");
+    snprintf(word, sizeof word, "%.*s", (int)len, talk->rest);
+    if (talk->rest[len] == ' ' && (!rv_text_number(talk->rest + len + 1, 10, &ms) || ms > 60000)) {
+        refuse(talk, "tap BUTTON [MILLISECONDS]");
+        return;
+    }
+    move_button(talk, word, true);
+    sim_pause(talk->device, (unsigned)ms);
+    move_button(talk, word, false);
 }
 
 static void do_power(struct talk *talk)
@@ -337,12 +377,15 @@ static const struct {
     { "mode", do_mode, "mode normal|recovery|dfu|off" },
     { "plug", do_plug, "plug" },
     { "power", do_power, "power on|off" },
+    { "press", do_press, "press BUTTON" },
     { "quit", do_quit, "quit" },
     { "reboot", do_reboot, "reboot" },
+    { "release", do_release, "release BUTTON" },
     { "set", do_set, "set NAME VALUE" },
     { "settings", do_settings, "settings" },
     { "state", do_state, "state" },
     { "struck", do_struck, "struck [SECONDS]" },
+    { "tap", do_tap, "tap BUTTON [MILLISECONDS]" },
     { "trust", do_trust, "trust yes|no|ask" },
     { "unlock", do_unlock, "unlock" },
     { "unplug", do_unplug, "unplug" },

@@ -171,6 +171,7 @@ struct sim_device *sim_device_open(const char *state_dir, struct rv_error *err)
     }
     sim_setting_text_locked(device, "time_scale", "1", text, sizeof text);
     device->scale = number_of(text);
+    sim_hands_init(device);
     device->services = sim_services_new(device, err);
     if (device->services == NULL || !sim_life_start(device, err)) {
         sim_device_close(device);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "sim/buttons.h"
 
 #include <plist/plist.h>
 
@@ -85,6 +86,8 @@ void sim_device_shutdown(struct sim_device *device);
 void sim_device_enter_recovery(struct sim_device *device);
 void sim_device_unplug(struct sim_device *device);
 void sim_device_plug(struct sim_device *device);
+/** A finger; false: this device has no buttons. */
+bool sim_hands_move(struct sim_device *device, enum sim_button button, bool down);
 bool sim_nvram_get(struct sim_device *device, const char *name, char *out, size_t out_size);
 void sim_nvram_set(struct sim_device *device, const char *name, const char *value, bool persist);
 /** Settings of the person and the world: "locked", "trust" (ask|yes|no), "battery", "activation_locked", "find_my",

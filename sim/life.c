@@ -103,6 +103,7 @@ static void enter(struct sim_device *device, enum sim_mode mode, enum sim_stage 
         sim_nonce_fresh_locked(device, stage == SIM_STAGE_IBOOT);
     /* iBEC holds on to the ticket it was booted with: everything after must come with the same. */
     sim_iboot_clear_locked(device, stage == SIM_STAGE_IBEC);
+    sim_hands_body_locked(device);
     sim_record(device, "mode", "%s, running %s", mode_words[mode], stage_words[stage]);
 }
 
@@ -199,9 +200,13 @@ static void arrive(struct sim_device *device)
 static void leave(struct sim_device *device)
 {
     device->plan.phase = SIM_AWAY;
+    /* Fingers on the buttons decide where a start from its own storage leads. */
+    bool by_hand = device->plan.target == SIM_TO_BOOT && sim_hands_start_locked(device, false);
+    device->plan.due_ms = UINT64_MAX;
     if (device->shown)
         show_or_hide(device);
-    device->plan.due_ms = sim_now_ms() + scaled(device, device->plan.away_ms, AWAY_LEAST_MS);
+    if (!by_hand)
+        device->plan.due_ms = sim_now_ms() + scaled(device, device->plan.away_ms, AWAY_LEAST_MS);
 }
 
 /* ---- the thread ---- */
@@ -216,7 +221,9 @@ static uint64_t idle_due(struct sim_device *device)
 
 static uint64_t next_due(struct sim_device *device)
 {
-    return device->plan.phase != SIM_STEADY ? device->plan.due_ms : idle_due(device);
+    uint64_t due = device->plan.phase != SIM_STEADY ? device->plan.due_ms : idle_due(device);
+    uint64_t hands = sim_hands_due_locked(device);
+    return hands < due ? hands : due;
 }
 
 static void wait_until(struct sim_device *device, uint64_t due_ms)
@@ -231,7 +238,9 @@ static void wait_until(struct sim_device *device, uint64_t due_ms)
 
 static void act(struct sim_device *device)
 {
-    if (device->plan.phase == SIM_LEAVING) {
+    if (sim_hands_due_locked(device) <= sim_now_ms()) {
+        sim_hands_act_locked(device);
+    } else if (device->plan.phase == SIM_LEAVING) {
         leave(device);
     } else if (device->plan.phase == SIM_AWAY) {
         arrive(device);
@@ -371,6 +380,21 @@ static unsigned black_ms(struct sim_device *device)
     return sim_auto_boot_locked(device) ? AWAY_TO_NORMAL_MS : AWAY_TO_RECOVERY_MS;
 }
 
+void sim_life_black_locked(struct sim_device *device)
+{
+    device->plan = (struct sim_plan){ .phase = SIM_AWAY, .target = SIM_TO_BOOT, .due_ms = UINT64_MAX };
+    pthread_cond_broadcast(&device->changed);
+}
+
+void sim_life_arrive_locked(struct sim_device *device, enum sim_target target, unsigned after_ms)
+{
+    unsigned ms = after_ms != 0 ? after_ms : black_ms(device);
+    device->plan = (struct sim_plan){ .phase = SIM_AWAY,
+                                      .target = target,
+                                      .due_ms = sim_now_ms() + scaled(device, ms, AWAY_LEAST_MS) };
+    pthread_cond_broadcast(&device->changed);
+}
+
 void sim_device_reboot(struct sim_device *device, const char *why)
 {
     sim_record(device, "reboot", "%s", why);
@@ -412,7 +436,8 @@ void sim_device_plug(struct sim_device *device)
     device->plugged = true;
     /* A phone that is off starts when it gets power. */
     if (device->mode == SIM_OFF && device->plan.phase == SIM_STEADY)
-        device->plan = (struct sim_plan){ SIM_AWAY, SIM_TO_BOOT, 0, 0 };
+        device->plan =
+            (struct sim_plan){ SIM_AWAY, SIM_TO_BOOT, sim_hands_start_locked(device, true) ? UINT64_MAX : 0, 0 };
     else if (device->plan.phase == SIM_AWAY && device->plan.target == SIM_TO_NOTHING)
         device->plan.target = SIM_TO_BOOT;
     pthread_cond_broadcast(&device->changed);

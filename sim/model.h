@@ -110,6 +110,9 @@ struct sim_device {
     bool strange_ecid; /* fault: another ECID is shown */
     struct sim_plan plan;
     uint64_t idle_since_ms;
+    struct sim_buttons buttons; /* in their own clock: real-device milliseconds since hands_epoch_ms */
+    uint64_t hands_epoch_ms;
+    bool has_buttons;
 
     uint8_t configuration, alternate;
     bool halted; /* bulk OUT 0x04 */
@@ -161,6 +164,20 @@ void sim_life_end(struct sim_device *device);
 void sim_life_leave_locked(struct sim_device *device, enum sim_target target, unsigned leave_ms, unsigned away_ms);
 void sim_life_pull_locked(struct sim_device *device);
 void sim_wake_readers(void *device);
+/** Off the bus at once; where it comes back is not known yet. */
+void sim_life_black_locked(struct sim_device *device);
+/** It is known now; after_ms (real-device; 0: as long as its system takes). */
+void sim_life_arrive_locked(struct sim_device *device, enum sim_target target, unsigned after_ms);
+
+/* hands.c */
+void sim_hands_init(struct sim_device *device);
+uint64_t sim_hands_due_locked(const struct sim_device *device);
+void sim_hands_act_locked(struct sim_device *device);
+/** The device has come to its mode. */
+void sim_hands_body_locked(struct sim_device *device);
+/** It restarts for another reason; true: fingers are on its buttons, and they decide where to. */
+bool sim_hands_start_locked(struct sim_device *device, bool cold);
+const char *sim_hands_screen_locked(const struct sim_device *device);
 
 /* boot.c */
 struct sim_verdict {

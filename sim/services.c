@@ -328,13 +328,20 @@ static bool refused_once(struct sim_device *device, uint16_t port)
     return true;
 }
 
+/* Its system stands still: only the buttons help. */
+static bool is_hung(struct sim_device *device)
+{
+    char hung[8];
+    return sim_setting(device, "hung", hung, sizeof hung) && strcmp(hung, "yes") == 0;
+}
+
 int sim_services_accept_after(struct sim_device *device, enum sim_mode mode, uint16_t port, int fd,
                               struct rv_span greeting)
 {
     unsigned generation = 0;
     if (sim_device_mode(device, &generation) != mode || (mode != SIM_NORMAL && mode != SIM_RESTORE))
         return -ENODEV;
-    if (refused_once(device, port))
+    if (refused_once(device, port) || (mode == SIM_NORMAL && is_hung(device)))
         return -ECONNREFUSED;
     struct sim_services *s = sim_device_services(device);
     sim_transcript_number(sim_device_transcript(device), "port", "connect", port);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""data/coach.json -> the rows of src/data/coach.c: groups, scripts with their steps, verdicts, texts."""
+"""data/coach.json -> the rows of src/data/coaching.c: groups, scripts with their steps, verdicts, texts."""
 import json
 import re
 import sys
@@ -42,7 +42,8 @@ def unique(rows, what):
 
 def group(g):
     lines = ", ".join(text(line) for line in g["drawing"])
-    texts = ", ".join(text(g[k]) for k in ("device", "power", "power_also", "power_place", "second", "second_place",
+    texts = ", ".join(text(g[k]) for k in ("device", "power", "power_also", "power_place", "second", "second_id",
+                                           "second_place",
                                            "up", "up_place", "note"))
     return f'{{ {text(g["id"])}, {enum("RV_COACH_", g["kind"])}, {texts}, (const char *const[]){{ {lines}, NULL }} }},\n'
 

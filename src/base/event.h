@@ -14,7 +14,21 @@ enum rv_event_kind {
     RV_EVENT_WARNING,  /* text */
     RV_EVENT_NOTE,     /* text: something worth a line in the terminal */
     RV_EVENT_ROW,      /* text: one line of a listing, printed as it is */
+    RV_EVENT_COACH,    /* what fingers are to do now: `coach` */
     RV_EVENT_DEVICE,   /* attach, detach, mode change: text, `step` is the new mode's name */
+};
+
+enum { RV_EVENT_DRAWING_MAX = 12, RV_EVENT_DRAWING_WIDTH = 80 };
+
+/* The button coach speaks: a face may draw it, large. */
+struct rv_event_coach {
+    const char *said;       /* "beat", "tick", "verdict", "note", "end" */
+    const char *big;        /* a few words for large letters; "" none */
+    const char *hold, *tap; /* which buttons, stable names: "power home"; "" none */
+    const char *outcome;    /* of a verdict: "stayed", "normal", "recovery", "dfu", "nothing"; else NULL */
+    unsigned attempt;       /* from 1 */
+    int seconds_left;       /* -1: until something happens */
+    char drawing[RV_EVENT_DRAWING_MAX][RV_EVENT_DRAWING_WIDTH]; /* first line "": none */
 };
 
 struct rv_event {
@@ -23,7 +37,8 @@ struct rv_event {
     const char *text;
     const char *unit; /* "bytes", "files", "seconds" */
     uint64_t done, total;
-    double percent; /* of the whole job, 0..100; negative: unknown */
+    double percent;                     /* of the whole job, 0..100; negative: unknown */
+    const struct rv_event_coach *coach; /* of RV_EVENT_COACH */
 };
 
 typedef void rv_event_fn(void *context, const struct rv_event *event);

@@ -17,6 +17,13 @@ struct rv_progress {
     bool line_open; /* a bar stands on the terminal's last line */
 };
 
+/* What the coach shows until its next word. */
+struct rv_coach_screen {
+    unsigned lines; /* on the terminal, below the last line that stays */
+    char big[192];
+    char drawing[RV_EVENT_DRAWING_MAX][RV_EVENT_DRAWING_WIDTH];
+};
+
 struct rv_face {
     const struct rv_command *command;
     bool json, lines; /* --json; events as JSON Lines */
@@ -27,6 +34,7 @@ struct rv_face {
     struct rv_ctx *ctx;
     pthread_mutex_t lock; /* events come from any thread */
     struct rv_progress progress;
+    struct rv_coach_screen coach;
     json_t *warnings; /* of a command that prints one document */
 };
 
@@ -40,9 +48,11 @@ const char *rv_style(bool colour, const char *style);
 void rv_face_event(void *context, const struct rv_event *event);
 bool rv_face_ask(void *context, const struct rv_question *question);
 
-/* progress.c, json_lines.c: one event each; the face's lock is held. */
+/* progress.c, json_lines.c, coach_screen.c: one event each; the face's lock is held. */
 void rv_progress_show(struct rv_face *face, const struct rv_event *event);
 void rv_json_line_show(struct rv_face *face, const struct rv_event *event);
+void rv_coach_show(struct rv_face *face, const struct rv_event *event);
+void rv_coach_screen_end(struct rv_face *face);
 /** Ends a live bar so that other text can follow. */
 void rv_progress_end(struct rv_face *face);
 

@@ -24,11 +24,23 @@ static void put_text(json_t *line, const char *key, const char *text)
     json_object_set_new(line, key, json_string(copy));
 }
 
+static void put_coach(json_t *line, const struct rv_event_coach *coach)
+{
+    put_text(line, "said", coach->said);
+    put_text(line, "big", coach->big);
+    put_text(line, "hold", coach->hold);
+    put_text(line, "tap", coach->tap);
+    put_text(line, "outcome", coach->outcome);
+    json_object_set_new(line, "try", json_integer(coach->attempt));
+    json_object_set_new(line, "seconds_left",
+                        coach->seconds_left >= 0 ? json_integer(coach->seconds_left) : json_null());
+}
+
 void rv_json_line_show(struct rv_face *face, const struct rv_event *event)
 {
     static const char *const names[] = {
         [RV_EVENT_STEP] = "step", [RV_EVENT_PROGRESS] = "progress", [RV_EVENT_WARNING] = "warning",
-        [RV_EVENT_NOTE] = "note", [RV_EVENT_DEVICE] = "device",
+        [RV_EVENT_NOTE] = "note", [RV_EVENT_DEVICE] = "device",     [RV_EVENT_COACH] = "coach",
     };
     json_t *line = json_object();
     json_object_set_new(line, "event", json_string(names[event->kind]));
@@ -39,6 +51,8 @@ void rv_json_line_show(struct rv_face *face, const struct rv_event *event)
         json_object_set_new(line, "total", json_integer((json_int_t)event->total));
         put_text(line, "unit", event->unit != NULL ? event->unit : "bytes");
     }
+    if (event->coach != NULL)
+        put_coach(line, event->coach);
     if (event->percent >= 0 && event->kind != RV_EVENT_WARNING && event->kind != RV_EVENT_NOTE)
         json_object_set_new(line, "percent", json_real(event->percent));
     rv_print_json(face, line);

@@ -14,7 +14,7 @@ void rv_print_wrapped(const char *text, int indent, int width);
 /** The same with a mark (" 1.", "-") in the first line's indent. */
 void rv_print_hanging(const char *mark, const char *text, int indent, int width);
 
-rv_print_fn rv_print_restore, rv_print_jobs;
+rv_print_fn rv_print_coach, rv_print_restore, rv_print_jobs;
 
 /* print_device.c */
 rv_print_fn rv_print_list, rv_print_info, rv_print_mode;

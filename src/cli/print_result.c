@@ -67,6 +67,10 @@ static const struct {
 } printers[] = {
     /* clang-format off */
     { "", rv_print_status },
+    { "coach dfu", rv_print_coach },
+    { "coach exit-dfu", rv_print_coach },
+    { "coach exit-recovery", rv_print_coach },
+    { "coach recovery", rv_print_coach },
     { "doctor", rv_print_doctor },
     { "explain", rv_print_explain },
     /* clang-format off: one a line merges */

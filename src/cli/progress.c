@@ -16,6 +16,7 @@ static void copy_clean(char *to, size_t room, const char *text)
 
 void rv_progress_end(struct rv_face *face)
 {
+    rv_coach_screen_end(face);
     if (face->progress.line_open)
         fputs("\r\033[K", stderr);
     face->progress.line_open = false;

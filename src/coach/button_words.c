@@ -30,8 +30,10 @@ void rv_coach_fill(const struct rv_coach_group *group, const char *text, char *o
             out[at++] = *text++;
             continue;
         }
-        int n = snprintf(out + at, size - at, "%s", place(group, text + 1, (size_t)(end - text - 1)));
-        at += n > 0 && (size_t)n < size - at ? (size_t)n : size - at - 1;
+        const char *value = place(group, text + 1, (size_t)(end - text - 1));
+        size_t len = strlen(value), room = size - 1 - at;
+        memcpy(out + at, value, len < room ? len : room);
+        at += len < room ? len : room;
         text = end + 1;
     }
     out[at] = '\0';

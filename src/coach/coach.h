@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/bytes.h"
-#include "data/coach.h"
+#include "data/coaching.h"
 
 #include <stdint.h>
 
@@ -24,6 +24,7 @@ struct rv_coach_look {
 struct rv_coach_setup {
     const struct rv_coach_group *group;
     enum rv_coach_goal goal;
+    bool restart;       /* it runs, and is to be restarted by its buttons all the same */
     bool by_software;   /* orders may be given */
     bool reboot_works;  /* DFU can be reached by a restart from Recovery at a known moment (A8 to A11) */
     bool old_lightning; /* A11 and older with that socket: a USB-C cable keeps it out of DFU */

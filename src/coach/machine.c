@@ -150,7 +150,7 @@ static bool choose(struct rv_coach *c, const struct rv_coach_look *look, struct 
         return false;
     if (look->sight == RV_COACH_SEES_NORMAL)
         c->looping = false;
-    if (look->sight == sight_of_goal(c->setup.goal))
+    if (look->sight == sight_of_goal(c->setup.goal) && !c->setup.restart)
         return finish(c, look->now_ms, RV_COACH_REACHED, word);
     if (c->looping && leads_out)
         return finish(c, look->now_ms, RV_COACH_SYSTEM_FAILS, word);

@@ -2,8 +2,7 @@
 #include "command/device_json.h"
 #include "command/stays.h"
 #include "command/verbs.h"
-#include "proto/iboot.h"
-#include "proto/lockdown.h"
+#include "device/orders.h"
 
 #include <string.h>
 
@@ -15,9 +14,11 @@ static bool enter(struct rv_fleet *fleet, const struct rv_device *device, struct
 {
     struct rv_ctx *ctx = rv_fleet_ctx(fleet);
     rv_tell_step(ctx, "ask-recovery", "Telling the device to restart into Recovery mode");
-    RV_AUTO(rv_lockdown) link = rv_lockdown_open(ctx, &device->mux, err);
-    if (link == NULL || !rv_lockdown_enter_recovery(link, err))
-        return rv_while(err, "asking the device to enter Recovery mode");
+    if (!rv_device_order_recovery(fleet, device, err)) {
+        if (err->code != RV_E_CANCELLED && err->code != RV_E_GONE)
+            rv_tell_note(ctx, "Its buttons lead into Recovery mode too: `revive coach recovery` shows how.");
+        return false;
+    }
     rv_tell_step(ctx, "await-recovery", "Waiting for Recovery mode");
     return rv_fleet_await(fleet, device->identity.ecid, RV_MODE_BIT(RV_MODE_RECOVERY), device, ENTER_TIMEOUT_MS, now,
                           err) ||
@@ -60,23 +61,6 @@ const struct rv_command rv_verb_recovery_enter = {
 };
 
 /* --- exit --- */
-
-static bool check_auto_boot(struct rv_usb *usb, struct rv_error *err)
-{
-    char value[RV_TEXT_SHORT];
-    /* iBoot takes any setenv without a word: only reading back tells (usb-modes section 10). */
-    if (!rv_iboot_getenv(usb, "auto-boot", value, sizeof value, err))
-        return false;
-    return strcmp(value, "true") == 0 ||
-           rv_fail(err, RV_E_REFUSED, "iBoot keeps auto-boot at \"%s\" though it was told \"true\"", value);
-}
-
-static bool send_exit(struct rv_fleet *fleet, const struct rv_device *device, struct rv_error *err)
-{
-    RV_AUTO(rv_usb) usb = rv_device_open_usb(fleet, device, err);
-    return usb != NULL && rv_iboot_command(usb, "setenv auto-boot true", err) &&
-           rv_iboot_command(usb, "saveenv", err) && check_auto_boot(usb, err) && rv_iboot_command(usb, "reboot", err);
-}
 
 /* Where usbmux is missing Normal mode is known by its USB id alone. */
 static bool seen_on_usb(struct rv_fleet *fleet, const struct rv_device *device, struct rv_device *now)
@@ -135,8 +119,13 @@ static bool run_exit(struct rv_run *run, struct rv_error *err)
     now = device;
     if (device.mode != RV_MODE_NORMAL) {
         rv_tell_step(run->ctx, "exit-recovery", "Telling the device to start its system again");
-        if (!check_can_exit(&device, err) || !send_exit(fleet, &device, err))
+        if (!check_can_exit(&device, err))
             return rv_while(err, "leaving Recovery mode");
+        if (!rv_device_order_exit(fleet, &device, err)) {
+            if (err->code == RV_E_REFUSED)
+                rv_tell_note(run->ctx, "Its buttons may do it: `revive coach exit-recovery` shows how.");
+            return rv_while(err, "leaving Recovery mode");
+        }
         if (!await_start(fleet, &device, &now, err) || !rv_command_stays(fleet, &now, run->result, err))
             return rv_while(err, "leaving Recovery mode");
     }

@@ -67,8 +67,12 @@ static bool run_restart(struct rv_run *run, struct rv_error *err)
         return false;
     json_object_set_new(run->result, "was", json_string(rv_mode_name(device.mode)));
     rv_tell_step(run->ctx, "restart", "Telling the device to restart");
-    if (!restart(fleet, &device, err))
+    if (!restart(fleet, &device, err)) {
+        if (err->code != RV_E_CANCELLED && err->code != RV_E_GONE && device.mode == RV_MODE_NORMAL)
+            rv_tell_note(run->ctx,
+                         "Its buttons restart it too: `revive coach exit-recovery --buttons-only` shows how.");
         return rv_while(err, "restarting the device");
+    }
     rv_tell_step(run->ctx, "await-start", "Waiting for the device to start");
     unsigned modes = RV_MODE_BIT(RV_MODE_NORMAL) | RV_MODE_BIT(RV_MODE_RECOVERY);
     if (!rv_fleet_await(fleet, device.identity.ecid, modes, &device, START_TIMEOUT_MS, &now, err)) {

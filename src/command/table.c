@@ -8,6 +8,10 @@
 /* clang-format off */
 const struct rv_command *const rv_commands[] = {
     &rv_verb_status, /* "" */
+    &rv_verb_coach_dfu,
+    &rv_verb_coach_exit_dfu,
+    &rv_verb_coach_exit_recovery,
+    &rv_verb_coach_recovery,
     &rv_verb_doctor,
     &rv_verb_explain,
     &rv_verb_firmware_components,

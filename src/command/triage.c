@@ -135,13 +135,13 @@ const struct rv_situation rv_situations[] = {
       "It starts the system again; no data is touched. If it comes back here: `" UPDATE "`" FIRMWARE_FILE,
       is_recovery },
     { "dfu", "It is in DFU mode: black screen, waiting for a computer", UPDATE,
-      "It installs iOS again and keeps the data. Got here by mistake? Force a restart with the buttons: nothing is "
-      "lost" FIRMWARE_FILE,
+      "It installs iOS again and keeps the data. Got here by mistake? `revive coach exit-dfu` leads you "
+      "out by the buttons: nothing is lost" FIRMWARE_FILE,
       is_dfu },
     { "restore", "It is in Restore mode: an installation broke off, and not one that this computer remembers", NULL,
-      "Force a restart with the buttons (iPhone 8 and later: tap Volume Up, tap Volume Down, hold the side button "
-      "until "
-      "the Apple logo). It comes back in Recovery mode: then `" UPDATE "`, which keeps the data" FIRMWARE_FILE,
+      "Force a restart with the buttons: `revive coach exit-recovery` leads you (iPhone 8 and later: tap Volume Up, "
+      "tap Volume Down, hold the side button until the Apple logo). It comes back in Recovery mode: then `" UPDATE
+      "`, which keeps the data" FIRMWARE_FILE,
       is_restore },
     { "port-dfu", "Only its USB-C port answers (port DFU)", NULL,
       "Unplug the cable, force a restart with the buttons and plug in again, directly into the computer", is_port_dfu },
@@ -153,7 +153,8 @@ const struct rv_situation rv_situations[] = {
     { "silent", "It is on USB, but does not answer yet: it may still be starting", NULL,
       "Wait two minutes, unlock it if it asks for the passcode, and run `revive` again. If the Apple logo comes and "
       "goes "
-      "for ever, that is a boot loop: put it into Recovery mode with its buttons, then `" UPDATE "`" FIRMWARE_FILE,
+      "for ever, that is a boot loop: put it into Recovery mode with its buttons, as `revive coach recovery` says, "
+      "then `" UPDATE "`" FIRMWARE_FILE,
       is_silent },
     { "well", "It runs and trusts this computer", NULL, "There is nothing to mend", is_well },
     { "locked", "It runs and is locked", NULL, "Unlock it with its passcode, keep the screen on and run `revive` again",

@@ -4,6 +4,10 @@
 
 #include "command/command.h"
 
+extern const struct rv_command rv_verb_coach_dfu;
+extern const struct rv_command rv_verb_coach_exit_dfu;
+extern const struct rv_command rv_verb_coach_exit_recovery;
+extern const struct rv_command rv_verb_coach_recovery;
 extern const struct rv_command rv_verb_doctor;
 extern const struct rv_command rv_verb_explain;
 extern const struct rv_command rv_verb_firmware_components;

@@ -7,7 +7,7 @@
 #include "restore/internal.h"
 
 #include "coach/coach.h"
-#include "data/coach.h"
+#include "data/coaching.h"
 #include "device/identity.h"
 
 #include <stdio.h>

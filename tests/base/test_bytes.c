@@ -31,7 +31,7 @@ static void a_lying_length_reads_nothing(void **state)
 static void numbers_come_back_in_both_orders(void **state)
 {
     (void)state;
-    uint8_t b[8];
+    uint8_t b[8] = { 0 };
     struct rv_reader r = { .in = rv_span(b, 8) };
     rv_put_u64le(b, 0x1122334455667788);
     assert_int_equal(b[0], 0x88);

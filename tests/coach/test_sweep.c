@@ -200,7 +200,7 @@ static void sweep(struct tally *tally, size_t group_index, enum rv_coach_goal go
 
 static void print_tally(const char *group, enum rv_coach_goal goal, const char *who, const struct tally *t)
 {
-    print_message("%-12s %-14s %-9s %3u persons  %3u there  %4.2f tries, at most %u  %3u misses: %u stayed %u normal "
+    print_message("# %-12s %-14s %-9s %3u persons  %3u there  %4.2f tries, at most %u  %3u misses: %u stayed %u normal "
                   "%u recovery %u dfu %u nothing\n",
                   group, rv_coach_goal_name(goal), who, t->persons, t->reached,
                   t->reached ? (double)t->tries / t->reached : 0.0, t->tries_most, t->misses,
@@ -283,7 +283,7 @@ static void early_or_late_at_any_step_by_any_amount(void **state)
                 drill(&tally, group->id, goal, &order);
         }
     }
-    print_message("%u persons early or late at one step: %u there, %u first tries missed\n", tally.persons,
+    print_message("# %u persons early or late at one step: %u there, %u first tries missed\n", tally.persons,
                   tally.reached, tally.misses);
     assert_int_equal(tally.reached, tally.persons);
     assert_int_equal(tally.wrong_verdicts, 0);

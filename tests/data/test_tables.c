@@ -3,7 +3,7 @@
 #include "support/rv_test.h"
 
 #include "data/advice.h"
-#include "data/coach.h"
+#include "data/coaching.h"
 #include "data/devices.h"
 #include "data/roots.h"
 

@@ -136,6 +136,31 @@ static void modes_and_power(void **state)
     assert_refused("power up");
 }
 
+static void fingers_on_the_buttons_do_what_they_do_on_a_phone(void **state)
+{
+    (void)state;
+    assert_refused("press nose");
+    assert_refused("tap up never");
+    assert_ok("set time_scale 0.1");
+    assert_ok("mode normal");
+    assert_non_null(strstr(say("state"), "\"screen\":\"home\""));
+    for (int tries = 0; tries < 5 && strstr(say("state"), "\"mode\":\"normal\"") != NULL; tries++) {
+        assert_ok("tap up 200");
+        assert_ok("tap down 200");
+        assert_ok("press side");
+        (void)say("await off 2"); /* taps that came too slowly on a busy computer: once more */
+        if (strstr(say("state"), "\"mode\":\"normal\"") != NULL)
+            assert_ok("release side");
+    }
+    assert_ok("await recovery 20");
+    assert_ok("release side");
+    assert_true(world_recorded(&world, "held past the logo: Recovery"));
+    assert_non_null(strstr(say("state"), "\"screen\":\"cable\""));
+    assert_ok("set time_scale 0.01");
+    assert_ok("mode normal");
+    assert_ok("await normal 10");
+}
+
 static void devices_are_chosen_by_number(void **state)
 {
     (void)state;
@@ -179,10 +204,15 @@ static void a_second_listener_on_the_same_path_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_state_is_told),        cmocka_unit_test(settings_are_set_and_got),
-        cmocka_unit_test(hands_and_world),          cmocka_unit_test(damage_is_what_the_hash_and_the_next_boot_show),
-        cmocka_unit_test(modes_and_power),          cmocka_unit_test(devices_are_chosen_by_number),
-        cmocka_unit_test(hostile_lines_do_nothing), cmocka_unit_test(a_second_listener_on_the_same_path_is_refused),
+        cmocka_unit_test(the_state_is_told),
+        cmocka_unit_test(settings_are_set_and_got),
+        cmocka_unit_test(hands_and_world),
+        cmocka_unit_test(damage_is_what_the_hash_and_the_next_boot_show),
+        cmocka_unit_test(fingers_on_the_buttons_do_what_they_do_on_a_phone),
+        cmocka_unit_test(modes_and_power),
+        cmocka_unit_test(devices_are_chosen_by_number),
+        cmocka_unit_test(hostile_lines_do_nothing),
+        cmocka_unit_test(a_second_listener_on_the_same_path_is_refused),
     };
     return cmocka_run_group_tests_name("sim/control", tests, set_up, tear_down);
 }

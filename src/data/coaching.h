@@ -46,7 +46,7 @@ struct rv_coach_group {
     const char *id; /* as in devices.json */
     enum rv_coach_kind kind;
     const char *device; /* "iPhone" */
-    const char *power, *power_also, *power_place, *second, *second_place, *up, *up_place, *note;
+    const char *power, *power_also, *power_place, *second, *second_id, *second_place, *up, *up_place, *note;
     const char *const *drawing; /* lines with {P}, {H}, {U} where a button's mark goes; NULL-terminated */
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "data/coach.h"
+#include "data/coaching.h"
 
 #include "data/devices.h"
 
