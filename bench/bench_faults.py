@@ -12,6 +12,7 @@ import contextlib
 import datetime
 import pathlib
 import random
+import subprocess
 import sys
 import threading
 import time
@@ -76,7 +77,8 @@ def document(outcomes, options, names, total):
         return sorted((o for o in outcomes if o.point.where[0] == where), key=lambda o: names.index(o.point.phase))
     crooked = [f"- {faults.describe(o)}" for o in outcomes if not straight(o) or not o.data_kept]
     text = (ROOT / "bench" / "interruption.md.in").read_text(encoding="utf-8")
-    for key, value in (("DATE", datetime.date.today().isoformat()), ("SEED", options.seed), ("POINTS", len(outcomes)), ("ALL", total),
+    for key, value in (("DATE", datetime.date.today().isoformat()), ("COMMIT", options.commit), ("SEED", options.seed),
+                       ("WORKERS", options.workers), ("DEADLINES", options.deadlines), ("POINTS", len(outcomes)), ("ALL", total),
                        ("MODELS", "iPhone10,6 (11.2 to 11.3)"),
                        ("SUMMARY", table("road", sorted(outcomes, key=lambda o: o.point.road),
                                          lambda o: f"{o.point.road.verb} from {o.point.road.mode}")),
@@ -87,6 +89,11 @@ def document(outcomes, options, names, total):
     (ROOT / "docs" / "interruption.md").write_text(text, encoding="utf-8")
 
 
+def commit():
+    told = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    return told.stdout.strip() or "a tree without a history"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("program", type=pathlib.Path)
@@ -95,17 +102,18 @@ def main():
     parser.add_argument("--minutes", type=float, default=0, help="begin no new point after this; 0: all points")
     parser.add_argument("--deadlines", default=faults.DEADLINES, help="scale of revive's deadlines, for a busy computer")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--commit", default=commit(), help="what was measured")
     options = parser.parse_args()
     faults.DEADLINES = options.deadlines
     draw, begun, outcomes = random.Random(options.seed), time.monotonic(), []
     with contextlib.ExitStack() as stack:
         crew = Crew(options.program.resolve().parent, stack)
-        scores = {road: faults.rehearse(crew.bench(road.mode), road) for road in faults.ROADS}
+        pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(options.workers))
+        scores = dict(zip(faults.ROADS, pool.map(lambda road: faults.rehearse(crew.bench(road.mode), road), faults.ROADS)))
         points = plan(scores, options.points, draw)
         names = list(dict.fromkeys([n for s in scores.values() for n, _, _ in s.phases] +
                                    [n for s in scores.values() for n in s.steps] + ["end"]))
         print(f"{len(points)} interruptions", flush=True)
-        pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(options.workers))
         late = threading.Event()
 
         def run(point):
@@ -116,6 +124,8 @@ def main():
             outcomes.append(done.result())
             if options.minutes and time.monotonic() - begun > options.minutes * 60:
                 late.set()
+            if len(outcomes) % 20 == 0: # a run that is broken off has said what it saw
+                document(outcomes, options, names, len(points))
             if not straight(outcomes[-1]) or not outcomes[-1].data_kept or len(outcomes) % 20 == 0:
                 print(f"{len(outcomes)}/{len(points)} {time.monotonic() - begun:.0f} s: "
                       f"{faults.describe(outcomes[-1])}", flush=True)

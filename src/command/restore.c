@@ -19,7 +19,7 @@ static bool consent(struct rv_run *run, struct rv_restore_options *options, stru
         return true;
     RV_AUTO(rv_fleet) fleet = rv_fleet_open(run->ctx, err);
     struct rv_device device;
-    if (fleet == NULL || !rv_fleet_pick(fleet, options->selector, &device, err))
+    if (fleet == NULL || !rv_restore_find(run->ctx, fleet, options->selector, &device, err))
         return false;
     char name[128], text[600];
     device_name(&device, name, sizeof name);

@@ -37,6 +37,10 @@ struct rv_restore_result {
     unsigned resumed; /* times this job was taken up again */
 };
 
+/** The one device that is meant; waits for one that is starting and tells no ECID yet, or restarts after a break. */
+bool rv_restore_find(struct rv_ctx *ctx, struct rv_fleet *fleet, const char *selector, struct rv_device *out,
+                     struct rv_error *err);
+
 /** Runs the whole job. UNFINISHED (exit 7) when it broke off after work had begun: resume goes on. */
 bool rv_restore_run(struct rv_fleet *fleet, const struct rv_restore_options *options, struct rv_restore_result *result,
                     struct rv_error *err);

@@ -14,7 +14,8 @@
 enum {
     RETRIES = 2,
     STARTING_PAUSE_MS = 1000,
-    ANSWER_MS = 30000, /* usbmux sees a starting device 5 to 20 s before lockdown answers */
+    ANSWER_MS = 30000,  /* usbmux sees a starting device 5 to 20 s before lockdown answers */
+    LOOKS_AT_LEAST = 3, /* one look at a system that is starting may itself last as long as the deadline */
 };
 
 void rv_restore_target(const struct rv_restore *r, struct rv_target *out)
@@ -196,25 +197,36 @@ static void mask_identifiers(struct rv_restore *r)
  * A system that is just starting is on the bus before it tells who it is, one in a boot loop never comes so far, and
  * one whose installation broke off may be restarting right now.
  */
-static bool pick_patiently(struct rv_restore *r, struct rv_error *err)
+static bool pick_patiently(struct rv_ctx *ctx, struct rv_fleet *fleet, const char *selector, struct rv_device *out,
+                           struct rv_error *err)
 {
-    struct rv_deadline deadline = rv_deadline_in(&r->ctx->clock, RV_WAIT_STARTING_MS);
+    struct rv_deadline deadline = rv_deadline_in(&ctx->clock, RV_WAIT_STARTING_MS);
     struct rv_error none = { 0 };
     struct rv_job *job = rv_alloc(sizeof *job);
-    bool expected = job != NULL && rv_job_find(r->ctx, 0, job, &none);
+    bool expected = job != NULL && rv_job_find(ctx, 0, job, &none);
     rv_free(job);
-    for (;;) {
+    for (unsigned looks = 1;; looks++) {
         struct rv_error seen = { 0 };
-        bool found = rv_fleet_pick(r->fleet, r->options->selector, &r->device, &seen);
-        bool again =
-            found ? r->device.identity.ecid == 0 && !r->device.denied : seen.code == RV_E_NO_DEVICE && expected;
-        if (!again || rv_deadline_left_ms(&deadline) == 0) {
+        bool found = rv_fleet_pick(fleet, selector, out, &seen);
+        bool again = found ? out->identity.ecid == 0 && !out->denied : seen.code == RV_E_NO_DEVICE && expected;
+        if (!again || (looks >= LOOKS_AT_LEAST && rv_deadline_left_ms(&deadline) == 0)) {
             *err = seen;
             return found;
         }
-        if (!rv_clock_pause(&r->ctx->clock, STARTING_PAUSE_MS, "the device is starting", &r->ctx->cancel, err))
+        if (!rv_clock_pause(&ctx->clock, STARTING_PAUSE_MS, "the device is starting", &ctx->cancel, err))
             return false;
     }
+}
+
+bool rv_restore_find(struct rv_ctx *ctx, struct rv_fleet *fleet, const char *selector, struct rv_device *out,
+                     struct rv_error *err)
+{
+    if (!pick_patiently(ctx, fleet, selector, out, err))
+        return false;
+    if (!out->denied)
+        return true;
+    rv_fail(err, RV_E_DENIED, "the device is attached, but this user may not open it over USB");
+    return rv_advise(err, RV_ADVICE_USB_RIGHTS);
 }
 
 /* A system that has just started answers a little later; one that never does is gone round by hand. */
@@ -243,20 +255,15 @@ static bool find_device(struct rv_restore *r, struct rv_error *err)
             err->code = RV_E_NO_DEVICE;
         return rv_while(err, "looking for the device of the interrupted update");
     }
-    if (!pick_patiently(r, err))
+    if (!rv_restore_find(r->ctx, r->fleet, r->options->selector, &r->device, err))
         return false;
-    if (r->device.denied) {
-        rv_fail(err, RV_E_DENIED, "the device is attached, but this user may not open it over USB");
-        return rv_advise(err, RV_ADVICE_USB_RIGHTS);
-    }
     if (r->device.identity.ecid != 0 && !r->device.silent)
         return true;
     if (r->device.mode == RV_MODE_NORMAL && !r->options->dry_run)
         return await_answer(r, err);
     if (r->device.identity.ecid != 0)
         return true;
-    rv_fail(err, RV_E_UNSUPPORTED, "the device in %s does not tell its ECID", rv_mode_words(r->device.mode));
-    return false;
+    return rv_fail(err, RV_E_UNSUPPORTED, "the device in %s does not tell its ECID", rv_mode_words(r->device.mode));
 }
 
 /* What a person finds in front of him after a break. */

@@ -87,9 +87,10 @@ def event_of(bench, first, what, text, after=1):
 
 # phase: (mode, the event after which the device stands still, exit codes, advice)
 SILENCES = {
-    "DFU upload": ("dfu", None, (1, 3, 7), None),
+    "DFU upload": ("dfu", 4, (1, 3, 7), None),
     "iBSS wait": ("dfu", ("accepted", "ibss", 1), (7,), None),
-    "Recovery upload of iBEC": ("recovery", None, (1, 7), None),
+    "Recovery upload of iBEC": ("recovery", 2, (1,), None),
+    "start of iBEC": ("recovery", 3, (7,), None),
     "iBEC wait": ("recovery", ("accepted", "ibec", 2), (7,), None),
     "Recovery upload of the ramdisk": ("recovery", ("screen", "background", 40), (7,), None),
     "wait for Restore mode": ("recovery", ("accepted", "rkrn", 1), (7,), None),
@@ -110,7 +111,7 @@ def silences(build):
             bench.drop_phone()
             rehearse(bench, Road("update", mode))
             rows = {name: row for name, row in SILENCES.items() if row[0] == mode}
-            events = {name: 4 if row[1] is None else event_of(bench, first, *row[1]) for name, row in rows.items()}
+            events = {name: row[1] if isinstance(row[1], int) else event_of(bench, first, *row[1]) for name, row in rows.items()}
             for name, (_, _, codes, advice) in rows.items():
                 bench.lay_phone()
                 before = bench.hash_of("data")
