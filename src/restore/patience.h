@@ -12,7 +12,7 @@
 
 enum rv_patience {
     /* finding it */
-    RV_WAIT_FIND_MS = 10000,      /* resume names a device that may be coming back right now */
+    RV_WAIT_FIND_MS = 60000,      /* resume names a device that may be restarting right now, which takes 25 to 40 s */
     RV_WAIT_AGAIN_MS = 5000,      /* the same presence, before a step is tried again */
     RV_WAIT_STARTING_MS = 120000, /* a restart takes 25 to 40 s, lockdown answers 5 to 20 s after the first sight */
     RV_WAIT_LOST_MS = 20000,      /* a device that left the installation and restarts is back within this */
