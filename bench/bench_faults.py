@@ -64,7 +64,8 @@ def table(first, outcomes, key):
         updates = [o for o in group if o.point.road.verb == "update"]
         kept = f"{sum(o.data_kept for o in updates)}/{len(updates)}" if updates else "-"
         out.append(f"| {name} | {sum(o.point.kind == 'cable' for o in group)} | "
-                   f"{sum(o.point.kind == 'kill' for o in group)} | {sum(straight(o) for o in group)}/{len(group)} | {kept} |")
+                   f"{sum(o.point.kind == 'kill' for o in group)} | {sum(straight(o) for o in group)}/{len(group)} | "
+                   f"{kept} |")
     return "\n".join(out)
 
 
@@ -78,7 +79,8 @@ def document(outcomes, options, names, total):
     crooked = [f"- {faults.describe(o)}" for o in outcomes if not straight(o) or not o.data_kept]
     text = (ROOT / "bench" / "interruption.md.in").read_text(encoding="utf-8")
     for key, value in (("DATE", datetime.date.today().isoformat()), ("COMMIT", options.commit), ("SEED", options.seed),
-                       ("WORKERS", options.workers), ("DEADLINES", options.deadlines), ("POINTS", len(outcomes)), ("ALL", total),
+                       ("WORKERS", options.workers), ("DEADLINES", options.deadlines), ("POINTS", len(outcomes)),
+                       ("ALL", total),
                        ("MODELS", "iPhone10,6 (11.2 to 11.3)"),
                        ("SUMMARY", table("road", sorted(outcomes, key=lambda o: o.point.road),
                                          lambda o: f"{o.point.road.verb} from {o.point.road.mode}")),
@@ -90,7 +92,8 @@ def document(outcomes, options, names, total):
 
 
 def commit():
-    told = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    words = ["git", "-C", ROOT, "describe", "--always", "--dirty"]
+    told = subprocess.run(words, capture_output=True, text=True, check=False)
     return told.stdout.strip() or "a tree without a history"
 
 
@@ -100,16 +103,19 @@ def main():
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--points", type=int, default=200, help="random ones, of each of Update and Restore")
     parser.add_argument("--minutes", type=float, default=0, help="begin no new point after this; 0: all points")
-    parser.add_argument("--deadlines", default=faults.DEADLINES, help="scale of revive's deadlines, for a busy computer")
+    parser.add_argument("--deadlines", default=faults.DEADLINES,
+                        help="scale of revive's deadlines, for a busy computer")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--commit", default=commit(), help="what was measured")
     options = parser.parse_args()
+    faults.RUN_SECONDS *= max(1, float(options.deadlines) / float(faults.DEADLINES))
     faults.DEADLINES = options.deadlines
     draw, begun, outcomes = random.Random(options.seed), time.monotonic(), []
     with contextlib.ExitStack() as stack:
         crew = Crew(options.program.resolve().parent, stack)
         pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(options.workers))
-        scores = dict(zip(faults.ROADS, pool.map(lambda road: faults.rehearse(crew.bench(road.mode), road), faults.ROADS)))
+        rehearsals = pool.map(lambda road: faults.rehearse(crew.bench(road.mode), road), faults.ROADS)
+        scores = dict(zip(faults.ROADS, rehearsals))
         points = plan(scores, options.points, draw)
         names = list(dict.fromkeys([n for s in scores.values() for n, _, _ in s.phases] +
                                    [n for s in scores.values() for n in s.steps] + ["end"]))

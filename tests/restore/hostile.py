@@ -85,12 +85,13 @@ def event_of(bench, first, what, text, after=1):
     raise Wrong(f"the rehearsal had no {what} {text}")
 
 
-# phase: (mode, the event after which the device stands still, exit codes, advice)
+# phase: (mode, the event at which the device stands still, by number or by its distance to a line of the record, exit
+# codes, advice)
 SILENCES = {
-    "DFU upload": ("dfu", 4, (1, 3, 7), None),
+    "DFU upload": ("dfu", ("accepted", "ibss", -20), (1, 7), None),
     "iBSS wait": ("dfu", ("accepted", "ibss", 1), (7,), None),
-    "Recovery upload of iBEC": ("recovery", 2, (1,), None),
-    "start of iBEC": ("recovery", 3, (7,), None),
+    "Recovery upload of iBEC": ("recovery", ("command", "go", -2), (1,), None),
+    "start of iBEC": ("recovery", ("command", "go", -1), (7,), None),
     "iBEC wait": ("recovery", ("accepted", "ibec", 2), (7,), None),
     "Recovery upload of the ramdisk": ("recovery", ("screen", "background", 40), (7,), None),
     "wait for Restore mode": ("recovery", ("accepted", "rkrn", 1), (7,), None),
