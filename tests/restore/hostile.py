@@ -88,7 +88,7 @@ def event_of(bench, first, what, text, after=1):
 # phase: (mode, the event at which the device stands still, by number or by its distance to a line of the record, exit
 # codes, advice)
 SILENCES = {
-    "DFU upload": ("dfu", ("accepted", "ibss", -20), (1, 7), None),
+    "DFU upload": ("dfu", ("accepted", "ibss", -20), (1,), None),
     "iBSS wait": ("dfu", ("accepted", "ibss", 1), (7,), None),
     "Recovery upload of iBEC": ("recovery", ("command", "go", -2), (1,), None),
     "start of iBEC": ("recovery", ("command", "go", -1), (7,), None),
