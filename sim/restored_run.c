@@ -243,7 +243,8 @@ static bool faults_before(struct restored *r, const struct restored_step *step, 
         return rv_fail(err, RV_E_GONE, "the cable was pulled at %s", step->name);
     }
     if (sim_fault_at(device, "restored.reboot", step->name)) {
-        r->rebooting = r->lost = true;
+        r->rebooting = true;
+        r->lost = true;
         sim_device_reboot(device, "a fault ordered a reboot in the middle of the restore");
         return rv_fail(err, RV_E_GONE, "the device rebooted at %s", step->name);
     }

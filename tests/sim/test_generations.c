@@ -269,7 +269,7 @@ static void a_host_that_announces_too_little_is_told_so(void **state)
     TEST(an_update_keeps_every_byte_of_user_data), TEST(an_erase_changes_both_volumes),                                \
         TEST(a_ticket_for_another_nonce_is_refused), TEST(an_image_that_is_not_the_signed_one_is_refused)
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest of_12[] = { COMMON, TEST(a_12_ramdisk_asks_for_the_ticket_first_and_fud_whole) };
     const struct CMUnitTest of_13[] = { COMMON, TEST(a_13_ramdisk_asks_for_fud_by_list) };
@@ -289,10 +289,19 @@ int main(void)
                                               TEST(a_host_that_announces_too_little_is_told_so) };
     const struct CMUnitTest of_iphone12[] = { TEST(an_update_keeps_every_byte_of_user_data),
                                               TEST(an_erase_changes_both_volumes) };
+    /* One generation a run: a program prints one plan. */
+    const char *which = argc > 1 ? argv[1] : "";
     cmocka_set_message_output(CM_OUTPUT_TAP);
-    int failed = cmocka_run_group_tests_name("sim/generations 12", of_12, make_12, drop);
-    failed += cmocka_run_group_tests_name("sim/generations 13", of_13, make_13, drop);
-    failed += cmocka_run_group_tests_name("sim/generations 15", of_15, make_15, drop);
-    failed += cmocka_run_group_tests_name("sim/generations 26 iPhone 11", of_iphone11, make_iphone11, drop);
-    return failed + cmocka_run_group_tests_name("sim/generations 26 iPhone 12", of_iphone12, make_iphone12, drop);
+    if (strcmp(which, "12") == 0)
+        return cmocka_run_group_tests_name("sim/generations 12", of_12, make_12, drop);
+    if (strcmp(which, "13") == 0)
+        return cmocka_run_group_tests_name("sim/generations 13", of_13, make_13, drop);
+    if (strcmp(which, "15") == 0)
+        return cmocka_run_group_tests_name("sim/generations 15", of_15, make_15, drop);
+    if (strcmp(which, "26-iphone11") == 0)
+        return cmocka_run_group_tests_name("sim/generations 26 iPhone 11", of_iphone11, make_iphone11, drop);
+    if (strcmp(which, "26-iphone12") == 0)
+        return cmocka_run_group_tests_name("sim/generations 26 iPhone 12", of_iphone12, make_iphone12, drop);
+    fprintf(stderr, "usage: test_sim_generations 12|13|15|26-iphone11|26-iphone12\n");
+    return 2;
 }
