@@ -61,6 +61,9 @@ struct rv_sq_db {
     void *reading_context;
 };
 
+/** Whether these bytes were wiped or never written; true of none. */
+bool rv_sq_all_zero(const uint8_t *p, size_t len);
+
 /** Reads the header, or finds page size and alignment by vote when it lies. FORMAT: no SQLite pages at all. */
 bool rv_sq_db_open(struct rv_sq_db *db, struct rv_span file, struct rv_error *err);
 void rv_sq_db_clear(struct rv_sq_db *db);

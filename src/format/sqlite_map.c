@@ -114,7 +114,7 @@ static bool note_chain(struct rv_sq_leaves *out, const struct rv_sq_cell *cell, 
     return true;
 }
 
-static bool all_zero(const uint8_t *p, size_t len)
+bool rv_sq_all_zero(const uint8_t *p, size_t len)
 {
     return len == 0 || (p[0] == 0 && memcmp(p, p + 1, len - 1) == 0);
 }
@@ -145,7 +145,7 @@ static bool check_leaf(struct rv_sq_db *db, uint32_t number, struct rv_sq_leaves
     }
     uint32_t gap = h.pointers + 2 * h.cells;
     db->tidy[number - 1] =
-        h.freeblock == 0 && filled == db->usable && h.content >= gap && all_zero(page + gap, h.content - gap);
+        h.freeblock == 0 && filled == db->usable && h.content >= gap && rv_sq_all_zero(page + gap, h.content - gap);
     return true;
 }
 

@@ -2,13 +2,6 @@
 /* What a database still holds of what was deleted, and what proves that something is missing. */
 #include "recover/sqlite_scan_inside.h"
 
-#include <string.h>
-
-static bool all_zero(const uint8_t *p, size_t len)
-{
-    return len == 0 || (p[0] == 0 && memcmp(p, p + 1, len - 1) == 0);
-}
-
 /* secure_delete leaves zeroed freeblocks; FAST (Apple's default from iOS 12 on) spares whole freed pages. */
 void rv_sq_count_residue(const struct rv_sq_db *db, uint32_t number, struct rv_sq_verdict *v)
 {
@@ -18,7 +11,7 @@ void rv_sq_count_residue(const struct rv_sq_db *db, uint32_t number, struct rv_s
     if (page == NULL)
         return;
     if (kind == RV_SQ_PAGE_FREE || kind == RV_SQ_PAGE_UNKNOWN) {
-        bool wiped = all_zero(page, db->usable);
+        bool wiped = rv_sq_all_zero(page, db->usable);
         v->free_pages_zeroed += wiped;
         v->residue_bytes += wiped ? 0 : db->usable;
         return;
@@ -30,14 +23,14 @@ void rv_sq_count_residue(const struct rv_sq_db *db, uint32_t number, struct rv_s
         uint32_t next = rv_sq_u16(page + block), size = rv_sq_u16(page + block + 2);
         if (size < 4 || block + size > db->usable || (next != 0 && next < block + size))
             break;
-        bool wiped = all_zero(page + block + 4, size - 4);
+        bool wiped = rv_sq_all_zero(page + block + 4, size - 4);
         v->freeblocks++;
         v->freeblocks_zeroed += wiped;
         v->residue_bytes += wiped ? 0 : size;
         block = next;
     }
     uint32_t gap = h.pointers + 2 * h.cells;
-    if (h.content > gap && h.content <= db->usable && !all_zero(page + gap, h.content - gap))
+    if (h.content > gap && h.content <= db->usable && !rv_sq_all_zero(page + gap, h.content - gap))
         v->residue_bytes += h.content - gap;
 }
 
