@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BY_HAND_MS = 600000 }; /* a person, a cable and three buttons */
+enum { BY_HAND_MS = 600000, LOOK_MS = 1 }; /* a person, a cable and three buttons; a single look */
 
 struct door {
     enum rv_mode shut, next; /* this one does not open: try that one */
@@ -101,9 +101,20 @@ static const struct door *next_door(const struct rv_restore *r, const struct rv_
     return NULL;
 }
 
+/* A pulled cable is no shut door: other buttons do not bring it back, and whoever pulled it knows the next step. */
+static bool is_on_no_bus(struct rv_restore *r)
+{
+    struct rv_device now;
+    struct rv_error quiet = { 0 };
+    return rv_fleet_await(r->fleet, r->device.identity.ecid, RV_MODE_BIT(RV_MODE_NONE), &r->device, LOOK_MS, &now,
+                          &quiet);
+}
+
 bool rv_door_next(struct rv_restore *r, struct rv_error *err)
 {
     const struct door *door = next_door(r, err);
+    if (door != NULL && is_on_no_bus(r))
+        return false;
     while (door != NULL && agreed(r, door, err)) {
         struct rv_error late = { 0 };
         struct rv_device now;

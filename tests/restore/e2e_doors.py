@@ -124,6 +124,18 @@ def a_phone_that_trusts_nobody_is_restored_by_dfu_put_there_by_hand():
         check_row(s, "restore", "normal", before, run.end())
 
 
+@tap.test
+def a_cable_that_is_pulled_is_not_taken_for_a_door_that_is_shut():
+    with scene() as s:
+        before = s.begin_in("recovery")
+        s.control("cut", "pull", 2)
+        done = s.revive("restore", "--ipsw", s.new_ipsw, "--yes", "--json", timeout=RUN_SECONDS)
+        claim("by-hand" not in done.out, f"it was asked to be put into another mode by hand: {done.out[-1500:]}")
+        claim(done.code in (3, 7), f"exit {done.code}: {done.out[-1500:]}")
+        s.control("plug")
+        check_untouched(s, before, mode="recovery")
+
+
 def main():
     global options  # pylint: disable=global-statement
     parser = argparse.ArgumentParser(description=__doc__)
