@@ -13,6 +13,7 @@ enum {
     RV_STEP_RETRY = 1 << 2,   /* harmless to do again in the same mode */
     RV_STEP_TOUCHES = 1 << 3, /* from here on the device is not what it was */
     RV_STEP_DOOR = 1 << 4,    /* a way in: where it does not open, there may be another */
+    RV_STEP_FRESH = 1 << 5,   /* needs nothing that was sent before: a device that has just started anew will do */
 };
 
 struct rv_restore;

@@ -46,13 +46,14 @@
     }
 
 #define FROM_RECOVERY(erases)                                                                                          \
-    { "ticket", "Asking for the signature", rv_step_sign, RV_MODE_RECOVERY, RV_MODE_RECOVERY, 1, RV_STEP_DOOR },       \
+    { "ticket", "Asking for the signature",  rv_step_sign, RV_MODE_RECOVERY, RV_MODE_RECOVERY,                         \
+      1,        RV_STEP_DOOR | RV_STEP_FRESH },                                                                        \
         { "send-ibec", "Starting the new start-up software", rv_step_send_ibec, RV_MODE_RECOVERY, RV_MODE_RECOVERY,    \
           2,           RV_STEP_RETRY | RV_STEP_DOOR },                                                                 \
         FROM_IBEC(erases)
 
 #define FROM_DFU(erases)                                                                                                   \
-    { "ticket", "Asking for the signature", rv_step_sign, RV_MODE_DFU, RV_MODE_DFU, 1, 0 },                                \
+    { "ticket", "Asking for the signature", rv_step_sign, RV_MODE_DFU, RV_MODE_DFU, 1, RV_STEP_FRESH },                    \
         { "send-ibss", "Sending the first start-up software", rv_step_send_ibss, RV_MODE_DFU, ANY, 1, RV_STEP_RETRY },     \
         { "send-ibec", "Starting the new start-up software", rv_step_send_ibec, ANY, RV_MODE_RECOVERY, 2, RV_STEP_RETRY }, \
         FROM_IBEC(erases)

@@ -7,6 +7,7 @@
 #include "restore/patience.h"
 
 #include "base/text.h"
+#include "device/identity.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -69,14 +70,29 @@ static bool may_retry(const struct rv_error *err)
     return err->code == RV_E_TIMEOUT || err->code == RV_E_PROTOCOL || err->code == RV_E_BUSY || err->code == RV_E_GONE;
 }
 
-/* The device must still be there in the same enumeration: what was sent before is in its memory. */
+/* The device must still be there; what was sent to it before is in its memory only while it has not started anew. */
 static bool still_there(struct rv_restore *r)
 {
     struct rv_error gone = { 0 };
     struct rv_device now;
-    return rv_fleet_await(r->fleet, r->device.identity.ecid, RV_MODE_BIT(r->step->needs), NULL, RV_WAIT_AGAIN_MS, &now,
-                          &gone) &&
-           now.usb.address == r->device.usb.address && now.usb.bus == r->device.usb.bus;
+    if (!rv_fleet_await(r->fleet, r->device.identity.ecid, RV_MODE_BIT(r->step->needs), NULL, RV_WAIT_AGAIN_MS, &now,
+                        &gone))
+        return false;
+    if (now.usb.address == r->device.usb.address && now.usb.bus == r->device.usb.bus)
+        return true;
+    if (!(r->step->flags & RV_STEP_FRESH))
+        return false;
+    rv_identity_merge(&now.identity, &r->device.identity);
+    r->device = now;
+    return true;
+}
+
+/* A step that needs nothing from before may find the device between two starts, after a run that was killed there. */
+static bool once_more(struct rv_restore *r, const struct rv_error *err)
+{
+    bool again = r->step->flags & RV_STEP_RETRY ? may_retry(err)
+                                                : (r->step->flags & RV_STEP_FRESH) != 0 && err->code == RV_E_GONE;
+    return again && still_there(r);
 }
 
 static bool run_step(struct rv_restore *r, struct rv_error *err)
@@ -86,7 +102,7 @@ static bool run_step(struct rv_restore *r, struct rv_error *err)
         if (step->run(r, err))
             return true;
         rv_restore_usb_close(r);
-        if (attempt >= RETRIES || !(step->flags & RV_STEP_RETRY) || !may_retry(err) || !still_there(r))
+        if (attempt >= RETRIES || !once_more(r, err))
             return false;
         rv_tell_warning(r->ctx, "%s did not work (%s): trying once more", step->words, err->text[0]);
         memset(err, 0, sizeof *err);

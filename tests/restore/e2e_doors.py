@@ -136,6 +136,25 @@ def a_cable_that_is_pulled_is_not_taken_for_a_door_that_is_shut():
         check_untouched(s, before, mode="recovery")
 
 
+@tap.test
+def a_device_that_starts_anew_while_its_one_time_number_is_read_is_asked_again():
+    for event in range(2, 30):
+        with scene() as s:
+            before = s.begin_in("recovery")
+            s.control("cut", "pull", event)
+            run = Watched(s, "update", "--ipsw", s.new_ipsw)
+            claim(s.control("struck", 60), "the cable was never pulled")
+            s.control("cut", "off")
+            s.control("plug")
+            done = run.end()
+            steps = [line["step"] for line in map(json.loads, done.out.splitlines()) if line.get("event") == "step"]
+            if "ticket" not in steps:
+                continue
+            check_row(s, "update", "recovery", before, done)
+            return
+    claim(False, "no event belongs to the step 'ticket'")
+
+
 def main():
     global options  # pylint: disable=global-statement
     parser = argparse.ArgumentParser(description=__doc__)
