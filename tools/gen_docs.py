@@ -4,6 +4,7 @@
 
 usage: gen_docs.py man COMMANDS.json PROSE_DIR SCDOC OUT_DIR
        gen_docs.py bash|zsh|fish COMMANDS.json OUT_FILE
+       gen_docs.py errors COMMANDS.json ERRORS.json SCDOC OUT_FILE     revive-errors(7)
 
 COMMANDS.json is what describe-commands prints. PROSE_DIR holds text by hand: overview.scd (end of revive(1)) and
 VERB-WITH-DASHES.scd (end of that verb's page); a file there that names no verb is an error.
@@ -74,7 +75,59 @@ def overview_page(table):
 
 
 def see_also(verb):
-    return ["# SEE ALSO", "", "*revive*(1)" if verb["name"] else "*usbmuxd*(8)", ""]
+    others = {"": "*revive-errors*(7), *usbmuxd*(8)", "explain": "*revive*(1), *revive-errors*(7)"}
+    return ["# SEE ALSO", "", others.get(verb["name"], "*revive*(1)"), ""]
+
+
+def set_page(scdoc, lines, path):
+    page = subprocess.run([scdoc], input="\n".join(lines) + "\n", capture_output=True, text=True, check=False)
+    if page.returncode != 0:
+        sys.exit(f"{path}: scdoc: {page.stderr.strip()}")
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(page.stdout)
+
+
+def steps_name(key):
+    return f"steps “{key}”"
+
+
+def error_title(row):
+    if "range" in row:
+        number = f"{row['range'][0]} to {row['range'][1]}"
+    else:
+        number = str(row["code"]) if "code" in row else "“" + row["match"][0] + "”"
+    if row.get("code", 0) >= 0xE8000000:
+        number = f"0x{row['code']:08X} ({row['code'] - (1 << 32)})"
+    return number + (f", {row['symbol']}" if "symbol" in row else "") + f": {row['name']}"
+
+
+def error_lines(row, errors):
+    actions = [f"as under {steps_name(a[1:])}" if a.startswith("@") else a for a in row["actions"]]
+    return [f"*{escape(error_title(row))}*", f"\t{escape(row['meaning'])}", "",
+            f"\tWhy: {escape('; '.join(row['causes']))}.", "",
+            f"\tWhat to do: {escape('; then '.join(a[:1].lower() + a[1:] if n and a[1:2].islower() else a for n, a in enumerate(actions)))}.",
+            "", f"\tHow sure: {escape(errors['sure'][row['sure']])}.", ""]
+
+
+def write_errors(table, errors, scdoc, out_path):
+    """revive-errors(7): each number and message, in the families in which they are looked up."""
+    lines = [f"revive-errors(7) \"revive {table['version']}\" \"revive\"", "", "# NAME", "",
+             "revive-errors - what error numbers of iTunes, Finder, the phone and restore tools mean", "", "# DESCRIPTION", "",
+             "This is the table behind *revive-explain*(1), which looks up one of them, in any spelling, or all that a log "
+             "holds. The same number may mean different things in different families; a number typed alone is looked up in "
+             "the order in which the families stand here.", ""]
+    for domain in sorted(errors["domains"], key=lambda d: d["order"] or 99):
+        rows = [row for row in errors["rows"] if row["domain"] == domain["id"]]
+        rows.sort(key=lambda row: ("range" in row, abs(row.get("code", row.get("range", [0])[0]))))
+        lines += [f"# {escape(domain['words'].upper())}", "", f"Family _{escape(domain['id'])}_.", ""]
+        for row in rows:
+            lines += error_lines(row, errors)
+    lines += ["# STEPS THAT COME AGAIN", ""]
+    for key, steps in errors["lists"].items():
+        lines += [f"*{escape(steps_name(key))}*", ""]
+        steps = [f"As under {steps_name(step[1:])}" if step.startswith("@") else step for step in steps]
+        lines += [f". {escape(step)}" for step in steps] + [""]
+    set_page(scdoc, lines + ["# SEE ALSO", "", "*revive*(1), *revive-explain*(1)", ""], out_path)
 
 
 def write_man(table, prose_dir, scdoc, out_dir):
@@ -87,11 +140,7 @@ def write_man(table, prose_dir, scdoc, out_dir):
         own = prose.pop(verb["name"].replace(" ", "-") or "overview", None)
         lines = verb_page(verb, table) if verb["name"] else overview_page(table)
         lines += ([own] if own else []) + see_also(verb)
-        page = subprocess.run([scdoc], input="\n".join(lines) + "\n", capture_output=True, text=True)
-        if page.returncode != 0:
-            sys.exit(f"{page_name(verb['name'])}: scdoc: {page.stderr.strip()}")
-        with open(os.path.join(out_dir, page_name(verb["name"]) + ".1"), "w", encoding="utf-8") as out:
-            out.write(page.stdout)
+        set_page(scdoc, lines, os.path.join(out_dir, page_name(verb["name"]) + ".1"))
     if prose:
         sys.exit(f"no verb has the name of this prose: {', '.join(sorted(prose))}")
 
@@ -218,6 +267,9 @@ def main():
     table = json.load(open(sys.argv[2], encoding="utf-8"))
     if sys.argv[1] == "man":
         write_man(table, *sys.argv[3:6])
+        return
+    if sys.argv[1] == "errors":
+        write_errors(table, json.load(open(sys.argv[3], encoding="utf-8")), *sys.argv[4:6])
         return
     with open(sys.argv[3], "w", encoding="utf-8") as out:
         {"bash": write_bash, "zsh": write_zsh, "fish": write_fish}[sys.argv[1]](table, out)

@@ -246,7 +246,8 @@ const struct rv_command rv_verb_explain = {
              "(kAMDPasswordProtectedError), a message of iTunes or Finder, or the log of a restore: of iTunes, Finder, "
              "idevicerestore, revive itself or the phone; \"-\" reads it from standard input. Of a log it says how far "
              "the restore came, the deepest reason written down, the part of the phone that it points at, and what to "
-             "do next. It says how sure each meaning is, and says so when a number is not known. Needs no device.",
+             "do next. It says how sure each meaning is, and says so when a number is not known. Needs no device. The "
+             "whole table: man 7 revive-errors.",
     .example =
         "revive explain 4013\n    says that the phone fell back into Recovery mode, why, and what to try in order",
     .run = run_explain,

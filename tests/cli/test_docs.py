@@ -33,10 +33,15 @@ def verbs_of_help():
     return [re.match(r"  (\S+(?: [a-z]\S*)*)  ", line).group(1) for line in part.splitlines() if "(none)" not in line]
 
 
-def rendered(page):
+def rendered(page, folder="man1"):
+    """The page as man shows it; no word of complaint about it."""
     if not shutil.which("man"):
         raise Skip("man is not installed")
-    return re.sub(r".\x08", "", output_of("man", "--warnings", "-l", docs / "man1" / f"{page}.1"))
+    path = docs / folder / (f"{page}.1" if folder == "man1" else page)
+    done = subprocess.run(["man", "--warnings", "-l", path], capture_output=True, text=True, timeout=60, check=True,
+                          env=dict(os.environ, LC_ALL="C.UTF-8", MANWIDTH="100", MAN_KEEP_FORMATTING=""))
+    assert done.stderr == "", (page, done.stderr[:400])
+    return re.sub(r".\x08", "", done.stdout)
 
 
 @tap.test
@@ -56,6 +61,21 @@ def the_overview_page_names_every_verb_and_every_exit_code():
         assert f"revive-{verb.replace(' ', '-')}(1)" in text.replace("‐\n", ""), verb
     codes = re.findall(r"^       (\d)$", text.split("EXIT STATUS")[1].split("ENVIRONMENT")[0], re.M)
     assert codes == list("01234567"), codes
+
+
+@tap.test
+def the_page_of_errors_holds_every_number_and_what_explain_says_of_it():
+    text = " ".join(rendered("revive-errors.7", ".").replace("‐\n", "").replace("\n", " ").split())
+    table = json.loads((pathlib.Path(__file__).resolve().parents[2] / "data" / "errors.json").read_text(encoding="utf-8"))
+    for row in table["rows"]:
+        for number in (row.get("code"), *row.get("range", ())):
+            shown = f"0x{number:08X}" if (number or 0) >= 0xE8000000 else str(number)
+            assert number is None or re.search(rf"(^|[ (]){re.escape(shown)}\b", text), (row["domain"], number)
+    for number in ("4013", "3194", "53"):
+        told = json.loads(output_of(build / "revive", "--json", "explain", number))["meanings"][0]
+        assert " ".join(told["meaning"].split()) in text.replace("- ", "-"), number
+    assert "revive-errors(7)" in rendered("revive-explain").replace("‐\n", "")
+    assert "revive-errors" in output_of(build / "revive", "explain", "--help")
 
 
 def bash_completes(*words):
