@@ -197,7 +197,7 @@ static enum MHD_Result answer_me(struct sim_apple *apple, struct MHD_Connection 
                                  const char *product)
 {
     struct rv_error err = { 0 };
-    struct sim_apple_faults faults = sim_apple_faults_now(apple);
+    struct sim_apple_faults faults = sim_apple_faults_now(apple, false);
     struct me_list list = { product, base, faults.refuse_build, RV_BUF(JSON_CAP), false };
     if (strlen(product) > 32 || strpbrk(product, "\"\\/") != NULL)
         return send_text(connection, MHD_HTTP_BAD_REQUEST, "text/plain", "no product");

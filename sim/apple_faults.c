@@ -38,10 +38,20 @@ bool sim_apple_fault_set(struct sim_apple_faults *faults, const char *name, cons
         faults->file_length = minus ? -(int64_t)n : (int64_t)n;
     else if (strcmp(name, "file.flip") == 0)
         faults->file_flip = n;
+    else if (strcmp(name, "file.no-etag") == 0)
+        faults->file_no_etag = n != 0;
+    else if (strcmp(name, "file.nameless") == 0)
+        faults->file_nameless = n != 0;
+    else if (strcmp(name, "file.shift") == 0)
+        faults->file_shift = n;
+    else if (strcmp(name, "file.claim") == 0)
+        faults->file_claim = n;
     else if (strcmp(name, "file.no-ranges") == 0)
         faults->file_no_ranges = n != 0;
     else if (strcmp(name, "file.redirect") == 0)
         faults->file_redirect = n != 0;
+    else if (strcmp(name, "file.change-after") == 0)
+        faults->file_change_after = n;
     else if (strcmp(name, "file.change") == 0)
         faults->file_change = n;
     else

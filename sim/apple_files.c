@@ -145,20 +145,41 @@ static struct MHD_Response *file_response(int fd, struct range range, const stru
     return response;
 }
 
-static void add_headers(struct MHD_Response *response, const struct stat *st, const char *etag, struct range range)
+/* What names this state of the file; a file that "changed" was written N seconds later. */
+struct names {
+    char etag[64], modified[64];
+};
+
+static struct names names_of(const struct stat *st, const struct sim_apple_faults *faults)
+{
+    struct names names = { .etag = "" };
+    time_t at = st->st_mtime - 86400 + (time_t)faults->file_change; /* long ago, or a date is no proof (RFC 9110) */
+    struct tm when;
+    if (faults->file_nameless)
+        return names;
+    if (!faults->file_no_etag)
+        snprintf(names.etag, sizeof names.etag, "\"%llx-%llx.%lx.%llx\"", (unsigned long long)st->st_size,
+                 (unsigned long long)st->st_mtime, (unsigned long)st->st_mtim.tv_nsec,
+                 (unsigned long long)faults->file_change);
+    if (gmtime_r(&at, &when))
+        strftime(names.modified, sizeof names.modified, "%a, %d %b %Y %H:%M:%S GMT", &when);
+    return names;
+}
+
+static void add_headers(struct MHD_Response *response, uint64_t size, const struct names *names, struct range range)
 {
     char text[128];
-    struct tm when;
-    MHD_add_response_header(response, "ETag", etag);
+    if (names->etag[0])
+        MHD_add_response_header(response, "ETag", names->etag);
     MHD_add_response_header(response, "Accept-Ranges", "bytes");
     MHD_add_response_header(response, "Content-Type", "application/octet-stream");
-    if (gmtime_r(&st->st_mtime, &when) && strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &when))
-        MHD_add_response_header(response, "Last-Modified", text);
+    if (names->modified[0])
+        MHD_add_response_header(response, "Last-Modified", names->modified);
     if (range.impossible)
-        snprintf(text, sizeof text, "bytes */%lld", (long long)st->st_size);
+        snprintf(text, sizeof text, "bytes */%llu", (unsigned long long)size);
     else
-        snprintf(text, sizeof text, "bytes %llu-%llu/%lld", (unsigned long long)range.first,
-                 (unsigned long long)(range.first + range.length - 1), (long long)st->st_size);
+        snprintf(text, sizeof text, "bytes %llu-%llu/%llu", (unsigned long long)range.first,
+                 (unsigned long long)(range.first + range.length - 1), (unsigned long long)size);
     if (range.partial || range.impossible)
         MHD_add_response_header(response, "Content-Range", text);
 }
@@ -185,19 +206,22 @@ static enum MHD_Result send_bytes(struct MHD_Connection *connection, unsigned st
 }
 
 /* The range counts when there is no If-Range or it names this very file (RFC 9110 section 13.1.5). */
-static struct range wanted_range(struct MHD_Connection *connection, uint64_t size, const char *etag,
+static struct range wanted_range(struct MHD_Connection *connection, uint64_t size, const struct names *names,
                                  const struct sim_apple_faults *faults)
 {
     const char *text = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Range");
     const char *if_range = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "If-Range");
-    bool stale = if_range && strcmp(if_range, etag) != 0;
-    return read_range(stale || faults->file_no_ranges ? NULL : text, size);
+    bool stale = if_range && strcmp(if_range, names->etag) != 0 && strcmp(if_range, names->modified) != 0;
+    struct range range = read_range(stale || faults->file_no_ranges ? NULL : text, size);
+    if (range.partial && range.first >= faults->file_shift)
+        range.first -= faults->file_shift;
+    return range;
 }
 
 static enum MHD_Result send_file(struct sim_apple *apple, struct MHD_Connection *connection, const char *url,
                                  const char *method, const char *path)
 {
-    struct sim_apple_faults faults = sim_apple_faults_now(apple);
+    struct sim_apple_faults faults = sim_apple_faults_now(apple, true);
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) != 0) {
@@ -205,11 +229,8 @@ static enum MHD_Result send_file(struct sim_apple *apple, struct MHD_Connection 
             close(fd);
         return send_bytes(connection, MHD_HTTP_NOT_FOUND, RV_SPAN_TEXT("no such file"));
     }
-    char etag[64];
-    snprintf(etag, sizeof etag, "\"%llx-%llx.%lx.%llx\"", (unsigned long long)st.st_size,
-             (unsigned long long)st.st_mtime, (unsigned long)st.st_mtim.tv_nsec,
-             (unsigned long long)faults.file_change);
-    struct range range = wanted_range(connection, (uint64_t)st.st_size, etag, &faults);
+    struct names names = names_of(&st, &faults);
+    struct range range = wanted_range(connection, (uint64_t)st.st_size, &names, &faults);
     unsigned status = range.impossible ? MHD_HTTP_RANGE_NOT_SATISFIABLE
                       : range.partial  ? MHD_HTTP_PARTIAL_CONTENT
                                        : MHD_HTTP_OK;
@@ -217,7 +238,8 @@ static enum MHD_Result send_file(struct sim_apple *apple, struct MHD_Connection 
     struct MHD_Response *response = file_response(fd, range, &faults);
     if (!response)
         return MHD_NO;
-    add_headers(response, &st, etag, range);
+    bool first_byte = range.first == 0 && range.length == 1;
+    add_headers(response, (uint64_t)st.st_size + (first_byte ? 0 : faults.file_claim), &names, range);
     enum MHD_Result result = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
     return result;
@@ -261,7 +283,7 @@ enum MHD_Result sim_apple_file(struct sim_apple *apple, struct MHD_Connection *c
 {
     const char *method = head ? "HEAD" : "GET";
     RV_AUTO_TEXT path = file_of(apple, url);
-    if (path && sim_apple_faults_now(apple).file_redirect && !rv_text_starts(url, "/moved/"))
+    if (path && sim_apple_faults_now(apple, false).file_redirect && !rv_text_starts(url, "/moved/"))
         return send_moved(connection, url);
     if (path)
         return send_file(apple, connection, url, method, path);

@@ -62,10 +62,12 @@ void sim_apple_record(struct sim_apple *apple, const char *fields)
     pthread_mutex_unlock(&apple->lock);
 }
 
-struct sim_apple_faults sim_apple_faults_now(struct sim_apple *apple)
+struct sim_apple_faults sim_apple_faults_now(struct sim_apple *apple, bool for_file)
 {
     pthread_mutex_lock(&apple->lock);
     struct sim_apple_faults faults = apple->faults;
+    if (for_file && apple->faults.file_change_after > 0 && --apple->faults.file_change_after == 0)
+        apple->faults.file_change++;
     pthread_mutex_unlock(&apple->lock);
     return faults;
 }
@@ -135,7 +137,7 @@ static void record_tss(struct sim_apple *apple, unsigned http, const struct sim_
 
 static enum MHD_Result answer_tss(struct sim_apple *apple, struct MHD_Connection *connection, struct exchange *ex)
 {
-    struct sim_apple_faults faults = sim_apple_faults_now(apple);
+    struct sim_apple_faults faults = sim_apple_faults_now(apple, false);
     struct sim_tss_summary summary = { 0 };
     struct rv_error err = { 0 };
     const struct rv_span body = rv_buf_span(&ex->body);

@@ -18,8 +18,8 @@ struct sim_apple {
     struct sim_apple_faults faults;
 };
 
-/** A copy of the faults as they are now. */
-struct sim_apple_faults sim_apple_faults_now(struct sim_apple *apple);
+/** A copy of the faults as they are now; `for_file`: for a file that is about to be sent. */
+struct sim_apple_faults sim_apple_faults_now(struct sim_apple *apple, bool for_file);
 /** One JSON line; `fields` is the inside of an object without braces. */
 void sim_apple_record(struct sim_apple *apple, const char *fields);
 /** Quotes and escapes text into out (cut to fit). */

@@ -73,8 +73,6 @@ static const struct {
     { "coach recovery", rv_print_coach },
     { "doctor", rv_print_doctor },
     { "explain", rv_print_explain },
-    /* clang-format off: one a line merges */
-    { "", rv_print_status },
     { "firmware download", rv_print_download },
     { "firmware latest", rv_print_latest },
     { "firmware list", rv_print_releases },

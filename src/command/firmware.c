@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "command/firmware_fetch.h"
 #include "command/verbs.h"
 
 #include <string.h>
@@ -71,7 +72,7 @@ static void add_version(struct rv_run *run, const struct rv_ipsw *ipsw)
 
 static bool run_info(struct rv_run *run, struct rv_error *err)
 {
-    RV_AUTO(rv_ipsw) ipsw = rv_firmware_from_word(run, rv_arg_word(run->args, 0), err);
+    RV_AUTO(rv_ipsw) ipsw = rv_firmware_to_look_into(run, err);
     if (ipsw == NULL)
         return false;
     add_version(run, ipsw);
@@ -136,7 +137,7 @@ static bool run_components(struct rv_run *run, struct rv_error *err)
 {
     const char **names = NULL;
     size_t count = 0;
-    RV_AUTO(rv_ipsw) ipsw = rv_firmware_from_word(run, rv_arg_word(run->args, 0), err);
+    RV_AUTO(rv_ipsw) ipsw = rv_firmware_to_look_into(run, err);
     plist_t identity = ipsw != NULL ? rv_firmware_identity(run, ipsw, err) : NULL;
     if (identity == NULL || !rv_identity_components(identity, &names, &count, err))
         return false;
@@ -169,9 +170,22 @@ static bool run_extract(struct rv_run *run, struct rv_error *err)
     return true;
 }
 
-static const struct rv_option options[] = {
+static const struct rv_option verify_options[] = {
+    { "board", 0, "BOARD", "the device's board, such as d221ap (needed where the file is for several)" },
+};
+static const struct rv_option components_options[] = {
     { "board", 0, "BOARD", "the device's board, such as d221ap (needed where the file is for several)" },
     { "erase", 0, NULL, "the part that erases; without it the one that updates" },
+    { "latest", 0, NULL, "the newest that is signed for the model; it stays on the server" },
+    { "product", 0, "MODEL", "for --latest and --version: such as iPhone10,6; default: the attached device's" },
+    { "url", 0, "URL", "a firmware file on a server; only the parts that tell are loaded" },
+    { "version", 0, "VERSION", "a version or build for the model; it stays on the server" },
+};
+static const struct rv_option info_options[] = {
+    { "latest", 0, NULL, "the newest that is signed for the model; it stays on the server" },
+    { "product", 0, "MODEL", "for --latest and --version: such as iPhone10,6; default: the attached device's" },
+    { "url", 0, "URL", "a firmware file on a server; only the parts that tell are loaded" },
+    { "version", 0, "VERSION", "a version or build for the model; it stays on the server" },
 };
 static const struct rv_option extract_options[] = {
     { "board", 0, "BOARD", "the device's board, such as d221ap (needed where the file is for several)" },
@@ -182,11 +196,14 @@ static const struct rv_option extract_options[] = {
 const struct rv_command rv_verb_firmware_components = {
     .name = "firmware components",
     .summary = "List the parts of a firmware file for one board",
-    .words = "IPSW",
-    .about = "Every component that the file's BuildManifest names for the board, with its path and digest.",
+    .words = "[IPSW]",
+    .about = "Every component that the file's BuildManifest names for the board, with its path and digest. With --url, "
+             "--latest or --version the file stays on its server: only its list of contents and its BuildManifest are "
+             "loaded.",
     .example = "revive firmware components iPhone.ipsw --board d221ap\n    lists some forty parts",
-    .options = options,
-    .option_count = RV_COUNT(options),
+    .options = components_options,
+    .option_count = RV_COUNT(components_options),
+    .flags = RV_COMMAND_DEVICE,
     .run = run_components,
 };
 
@@ -205,9 +222,14 @@ const struct rv_command rv_verb_firmware_extract = {
 const struct rv_command rv_verb_firmware_info = {
     .name = "firmware info",
     .summary = "Say what a firmware file holds: version, models, ways to install it",
-    .words = "IPSW",
-    .about = "Reads the file's list of contents and its BuildManifest; nothing is unpacked.",
-    .example = "revive firmware info iPhone.ipsw\n    prints version, build and the models it is for",
+    .words = "[IPSW]",
+    .about = "Reads the file's list of contents and its BuildManifest; nothing is unpacked. With --url, --latest or "
+             "--version the file stays on its server: of gigabytes some hundred kilobytes are loaded.",
+    .example = "revive firmware info --latest --product \"iPhone X\"\n"
+               "    version, build and the models it is for, without loading the file",
+    .options = info_options,
+    .option_count = RV_COUNT(info_options),
+    .flags = RV_COMMAND_DEVICE,
     .run = run_info,
 };
 
@@ -218,8 +240,8 @@ const struct rv_command rv_verb_firmware_verify = {
     .about = "Reads each part to its end and compares checksums and digests. A missing part is named before anything "
              "is read. Exit 5 and the part's name when something is wrong.",
     .example = "revive firmware verify iPhone.ipsw\n    says that the file is whole, or which part is damaged",
-    .options = options,
-    .option_count = 1,
+    .options = verify_options,
+    .option_count = RV_COUNT(verify_options),
     .flags = RV_COMMAND_LONG,
     .run = run_verify,
 };

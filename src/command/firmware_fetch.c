@@ -148,6 +148,39 @@ char *rv_firmware_for_job(struct rv_run *run, struct rv_error *err)
     return find_product(run, product, sizeof product, err) ? obtain(run, product, wanted, NULL, err) : NULL;
 }
 
+/* By ranges: a look at 8 GB costs some hundred kilobytes. */
+static struct rv_ipsw *open_remote(struct rv_run *run, const char *url, struct rv_error *err)
+{
+    RV_AUTO(rv_ipsw) ipsw = rv_ipsw_open_url(run->ctx, url, err);
+    uint64_t fetched = 0, size = 0;
+    if (ipsw == NULL || !rv_ipsw_fetched(ipsw, &fetched, &size))
+        return NULL;
+    json_object_set_new(run->result, "url", json_string(url));
+    json_object_set_new(run->result, "bytes", json_integer((json_int_t)size));
+    json_object_set_new(run->result, "bytes_read", json_integer((json_int_t)fetched));
+    return rv_steal(&ipsw);
+}
+
+struct rv_ipsw *rv_firmware_to_look_into(struct rv_run *run, struct rv_error *err)
+{
+    const char *file = rv_arg_word(run->args, 0), *url = rv_arg(run->args, "url");
+    const char *wanted = rv_arg(run->args, "version");
+    bool listed = wanted != NULL || rv_arg_flag(run->args, "latest");
+    char product[64];
+    if ((file != NULL) + (url != NULL) + listed != 1) {
+        rv_fail(err, RV_E_USAGE, "name one firmware: a file, --url URL, --version VERSION or --latest");
+        return NULL;
+    }
+    if (file != NULL)
+        return rv_ipsw_open(run->ctx, file, err);
+    if (url != NULL)
+        return open_remote(run, url, err);
+    __attribute__((cleanup(rv_catalogue_auto))) struct rv_catalogue *catalogue =
+        find_product(run, product, sizeof product, err) ? rv_catalogue_load(run->ctx, product, err) : NULL;
+    const struct rv_release *row = catalogue != NULL ? rv_catalogue_pick(catalogue, wanted, err) : NULL;
+    return row != NULL ? open_remote(run, row->url, err) : NULL;
+}
+
 static bool run_download(struct rv_run *run, struct rv_error *err)
 {
     char product[64];

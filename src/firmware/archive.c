@@ -19,6 +19,7 @@ struct rv_archive {
     char *folder; /* NULL: a zip */
     int fd;
     struct rv_span bytes;
+    struct rv_archive_source source; /* read NULL: none */
     uint64_t size;
     struct rv_zip_directory directory;
 };
@@ -53,6 +54,8 @@ static bool read_at(const struct rv_archive *a, uint64_t at, void *to, size_t le
 {
     if (a->fd >= 0)
         return rv_fd_read_at(a->fd, to, len, at, err);
+    if (a->source.read != NULL)
+        return a->source.read(a->source.context, at, to, len, err);
     if (at > a->bytes.len || len > a->bytes.len - at)
         return rv_fail(err, RV_E_CORRUPT, "the archive ends at %zu, %zu bytes at %llu are wanted", a->bytes.len, len,
                        (unsigned long long)at);
@@ -81,7 +84,8 @@ static bool load_directory(struct rv_archive *a, struct rv_error *err)
     if (directory == NULL || !read_at(a, end.directory_at, directory->data, directory->len, err) ||
         !rv_zip_directory_parse(rv_blob_span(directory), &end, &a->directory, err))
         return false;
-    for (size_t i = 0; i < a->directory.count; i++) {
+    /* Of a source each header would be a journey of its own: there only the wanted ones are looked at. */
+    for (size_t i = 0; a->source.read == NULL && i < a->directory.count; i++) {
         const struct rv_zip_entry *e = &a->directory.entries[i];
         uint64_t offset = 0;
         if (!local_header(a, e, &offset, err))
@@ -90,6 +94,16 @@ static bool load_directory(struct rv_archive *a, struct rv_error *err)
             return rv_fail(err, RV_E_FORMAT, "zip: '%s' reaches into the directory", e->name);
     }
     return true;
+}
+
+struct rv_archive *rv_archive_open_source(const struct rv_archive_source *source, struct rv_error *err)
+{
+    RV_AUTO(rv_archive) archive = archive_new(err);
+    if (archive == NULL)
+        return NULL;
+    archive->source = *source;
+    archive->size = source->size;
+    return load_directory(archive, err) ? rv_steal(&archive) : NULL;
 }
 
 struct rv_archive *rv_archive_open_bytes(struct rv_span zip, struct rv_error *err)
@@ -223,6 +237,7 @@ bool rv_archive_place(const struct rv_archive *archive, const char *name, struct
         return false;
     *out = (struct rv_archive_place){ .fd = archive->fd,
                                       .bytes = archive->bytes,
+                                      .source = archive->source.read != NULL ? &archive->source : NULL,
                                       .deflated = e->method == RV_ZIP_DEFLATED,
                                       .at = e->header_at + offset,
                                       .packed = e->packed,
@@ -248,6 +263,8 @@ bool rv_archive_place_read(const struct rv_archive_place *place, uint64_t offset
                        (unsigned long long)offset, (unsigned long long)place->packed);
     if (place->fd >= 0)
         return rv_fd_read_at(place->fd, to, len, place->at + offset, err);
+    if (place->source != NULL)
+        return place->source->read(place->source->context, place->at + offset, to, len, err);
     struct rv_span part = rv_span_part(place->bytes, (size_t)(place->at + offset), len);
     if (part.ptr == NULL)
         return rv_fail(err, RV_E_CORRUPT, "the archive ends before its content");

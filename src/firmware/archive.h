@@ -12,6 +12,14 @@ struct rv_archive;
 
 /** A zip file or a folder. */
 struct rv_archive *rv_archive_open(const char *path, struct rv_error *err);
+/** A zip that lies neither on a disk nor in memory: `read` gives exactly len bytes at `at`. */
+struct rv_archive_source {
+    bool (*read)(void *context, uint64_t at, void *to, size_t len, struct rv_error *err);
+    void *context;
+    uint64_t size;
+};
+/** *source is copied; its context must live until rv_archive_free. Entries are looked at one by one, when wanted. */
+struct rv_archive *rv_archive_open_source(const struct rv_archive_source *source, struct rv_error *err);
 /** A zip in memory, borrowed until rv_archive_free. */
 struct rv_archive *rv_archive_open_bytes(struct rv_span zip, struct rv_error *err);
 void rv_archive_free(struct rv_archive *archive);
@@ -25,9 +33,10 @@ char *rv_archive_find_top(const struct rv_archive *archive, const char *start, c
 
 /** Where a file's bytes are. */
 struct rv_archive_place {
-    int fd;               /* -1: in memory */
-    struct rv_span bytes; /* the whole zip in memory */
-    bool own_fd;          /* the receiver closes fd */
+    int fd;                                 /* -1: in memory, or of a source */
+    struct rv_span bytes;                   /* the whole zip in memory */
+    const struct rv_archive_source *source; /* NULL: none */
+    bool own_fd;                            /* the receiver closes fd */
     bool deflated;
     uint64_t at, packed, plain;
     bool have_crc;

@@ -50,6 +50,7 @@ struct loader {
 
 struct piece {
     struct loader *loader;
+    const struct rv_http_fetch *asked;
     uint64_t at, end; /* the next byte wanted, and one past the last */
     bool moved;
 };
@@ -58,15 +59,12 @@ static bool store(void *context, const struct rv_http_head *head, struct rv_span
 {
     struct piece *p = context;
     struct loader *l = p->loader;
-    bool part_wanted = l->ranges;
-    if (part_wanted && head->status == STATUS_WHOLE) {
+    if (!p->moved && l->ranges && !rv_http_check_part(p->asked, head, l->part.total, err)) {
         pthread_mutex_lock(&l->lock);
-        l->replaced = true;
+        l->replaced = l->replaced || err->code == RV_E_CORRUPT;
         pthread_mutex_unlock(&l->lock);
-        return rv_fail(err, RV_E_CORRUPT, "the file on the server was replaced while it was loaded");
+        return false;
     }
-    if (!p->moved && part_wanted && head->first != p->at)
-        return rv_fail(err, RV_E_PROTOCOL, "the server sent another part than was asked for");
     if (bytes.len > p->end - p->at)
         return rv_fail(err, RV_E_PROTOCOL, "the server sent more than was asked for");
     for (size_t done = 0; done < bytes.len;) {
@@ -92,10 +90,11 @@ static bool fetch_once(struct piece *p, struct rv_error *err)
     struct rv_http_fetch fetch = { .url = l->part.url,
                                    .first = p->at,
                                    .length = l->ranges ? p->end - p->at : 0,
-                                   .if_range = l->part.etag[0] != '\0' ? l->part.etag : NULL,
+                                   .if_range = l->part.validator[0] != '\0' ? l->part.validator : NULL,
                                    .timeout_ms = TIMEOUT_MS,
                                    .sink = store,
                                    .context = p };
+    p->asked = &fetch;
     if (!rv_http_fetch(l->ctx, &fetch, &head, err))
         return false;
     if (head.status != STATUS_WHOLE && head.status != STATUS_PART)
@@ -181,10 +180,20 @@ struct sums {
     size_t chunk; /* chunks before it are in */
 };
 
+static bool has_sha256(const struct rv_download *what)
+{
+    return what->sha256 != NULL && what->sha256[0] != '\0';
+}
+
+static const char *announced(const struct rv_download *what)
+{
+    return has_sha256(what) ? what->sha256 : what->sha1;
+}
+
 static bool start_sums(struct sums *sums, const struct rv_download *what, struct rv_error *err)
 {
-    bool long_one = what->sha256 != NULL && what->sha256[0] != '\0';
-    *sums = (struct sums){ .wanted = long_one ? what->sha256 : what->sha1 };
+    bool long_one = has_sha256(what);
+    *sums = (struct sums){ .wanted = announced(what) };
     if (sums->wanted == NULL || sums->wanted[0] == '\0')
         return true;
     sums->digest = rv_digest_new(long_one ? RV_DIGEST_SHA256 : RV_DIGEST_SHA1, err);
@@ -335,7 +344,7 @@ static bool run_workers(struct loader *l, struct sums *sums, struct rv_error *er
 static bool keep_or_discard(struct loader *l, struct rv_error *err)
 {
     struct rv_error ignored = { 0 };
-    bool wrong = err->code == RV_E_CORRUPT || err->code == RV_E_NOSPACE || !l->ranges || l->part.etag[0] == '\0';
+    bool wrong = err->code == RV_E_CORRUPT || err->code == RV_E_NOSPACE || !l->ranges;
     if (wrong || !rv_part_save(&l->part, &ignored))
         rv_part_discard(&l->part);
     return false;
@@ -348,6 +357,8 @@ static bool load_all(struct loader *l, struct rv_error *err)
         l->loaded += l->part.done[i] ? rv_part_length(&l->part, i) : 0;
     bool ok = start_sums(&sums, l->what, err) && run_workers(l, &sums, err) && check_sum(&sums, err);
     clear_sums(&sums);
+    /* Parts of two files may have met where the server has no name for a file's state. */
+    l->replaced = l->replaced || (!ok && err->code == RV_E_CORRUPT && l->part.went_on && l->part.validator[0] == '\0');
     if (!ok)
         return keep_or_discard(l, err);
     if (fsync(l->part.fd) != 0) {
@@ -393,7 +404,8 @@ static bool ask_head(struct loader *l, struct rv_error *err)
     l->ranges = head.status == STATUS_PART;
     l->part.total = head.total;
     l->part.chunk = l->ranges ? CHUNK : (head.total > 0 ? head.total : 1);
-    snprintf(l->part.etag, sizeof l->part.etag, "%s", head.etag);
+    snprintf(l->part.validator, sizeof l->part.validator, "%s", rv_http_validator(&head));
+    l->part.digest = announced(l->what);
     snprintf(l->part.url, sizeof l->part.url, "%s", l->what->url);
     return true;
 }

@@ -45,10 +45,17 @@ static bool same_text(const json_t *state, const char *key, const char *value)
     return text != NULL && strcmp(text, value) == 0;
 }
 
-/* A file without an ETag may have been replaced unseen: it is not gone on with. */
+static const char *digest_of(const struct rv_part *part)
+{
+    return part->digest != NULL ? part->digest : "";
+}
+
+/* What cannot be proved to be the same file is not gone on with: by its state on the server, or in the end by digest.
+ */
 static bool is_of_this_file(const struct rv_part *part, const json_t *state)
 {
-    return part->etag[0] != '\0' && same_text(state, "url", part->url) && same_text(state, "etag", part->etag) &&
+    return (part->validator[0] != '\0' || digest_of(part)[0] != '\0') && same_text(state, "url", part->url) &&
+           same_text(state, "validator", part->validator) && same_text(state, "digest", digest_of(part)) &&
            (uint64_t)json_integer_value(json_object_get(state, "total")) == part->total &&
            (uint64_t)json_integer_value(json_object_get(state, "chunk")) == part->chunk;
 }
@@ -66,6 +73,7 @@ static bool take_state(struct rv_part *part)
     for (size_t i = 0; ok && i < part->chunks; i++)
         part->done[i] = done[i] == '1';
     json_decref(state);
+    part->went_on = ok;
     return ok;
 }
 
@@ -120,8 +128,9 @@ bool rv_part_save(struct rv_part *part, struct rv_error *err)
     for (size_t i = 0; i < part->chunks; i++)
         done->data[i] = part->done[i] ? '1' : '0';
     done->data[part->chunks] = '\0';
-    json_t *state = json_pack("{s:s, s:s, s:I, s:I, s:s}", "url", part->url, "etag", part->etag, "total",
-                              (json_int_t)part->total, "chunk", (json_int_t)part->chunk, "done", (char *)done->data);
+    json_t *state = json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "url", part->url, "validator", part->validator,
+                              "digest", digest_of(part), "total", (json_int_t)part->total, "chunk",
+                              (json_int_t)part->chunk, "done", (char *)done->data);
     char *text = state != NULL ? json_dumps(state, JSON_INDENT(1)) : NULL;
     bool ok = text != NULL ? true : rv_fail_nomem(err);
     if (ok && fdatasync(part->fd) != 0)

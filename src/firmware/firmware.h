@@ -20,6 +20,13 @@ struct rv_firmware_version {
 
 /** A zip file or a folder with its content. Refuses hostile archives (names, sizes, overlaps). */
 struct rv_ipsw *rv_ipsw_open(struct rv_ctx *ctx, const char *path, struct rv_error *err);
+/**
+ * A zip file that stays on its server: its directory and its manifest come by ranges, the rest only when it is read.
+ * UNSUPPORTED: the server gives no parts. CORRUPT: it was replaced meanwhile, or is damaged. PROTOCOL, NETWORK.
+ */
+struct rv_ipsw *rv_ipsw_open_url(struct rv_ctx *ctx, const char *url, struct rv_error *err);
+/** How many bytes of the file on the server have come, and how many there are; false: it is on this computer. */
+bool rv_ipsw_fetched(const struct rv_ipsw *ipsw, uint64_t *fetched, uint64_t *size);
 void rv_ipsw_free(struct rv_ipsw *ipsw);
 RV_DEFINE_AUTO(rv_ipsw)
 const struct rv_firmware_version *rv_ipsw_version(const struct rv_ipsw *ipsw);

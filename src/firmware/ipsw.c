@@ -16,6 +16,7 @@ void rv_ipsw_free(struct rv_ipsw *ipsw)
     rv_ipsw_image_free(ipsw->checked);
     pthread_mutex_destroy(&ipsw->lock);
     rv_archive_free(ipsw->archive);
+    rv_remote_free(ipsw->remote);
     rv_plist_auto(&ipsw->manifest);
     rv_free(ipsw);
 }
@@ -59,28 +60,71 @@ static bool load_manifest(struct rv_ipsw *ipsw, struct rv_error *err)
     return take_version(ipsw, err) && check_manifest(ipsw, err);
 }
 
-struct rv_ipsw *rv_ipsw_open(struct rv_ctx *ctx, const char *path, struct rv_error *err)
+static struct rv_ipsw *ipsw_new(struct rv_ctx *ctx, struct rv_error *err)
 {
-    RV_AUTO(rv_ipsw) ipsw = rv_alloc(sizeof *ipsw);
+    struct rv_ipsw *ipsw = rv_alloc(sizeof *ipsw);
     if (ipsw == NULL) {
         rv_fail_nomem(err);
         return NULL;
     }
     ipsw->ctx = ctx;
     pthread_mutex_init(&ipsw->lock, NULL);
-    ipsw->archive = rv_archive_open(path, err);
+    return ipsw;
+}
+
+/* The archive was opened, or err says why not. */
+static bool load_opened(struct rv_ipsw *ipsw, struct rv_error *err)
+{
     bool opened = ipsw->archive != NULL;
-    if (!opened || !load_manifest(ipsw, err)) {
-        bool content = err->code == RV_E_FORMAT || err->code == RV_E_CORRUPT || err->code == RV_E_LIMIT ||
-                       (opened && err->code == RV_E_NOT_FOUND);
-        if (content) { /* to a person all of these are one thing: this file cannot be used */
-            err->code = RV_E_CORRUPT;
-            rv_advise(err, RV_ADVICE_BAD_FIRMWARE);
-        }
+    if (opened && load_manifest(ipsw, err))
+        return true;
+    if (err->code == RV_E_FORMAT || err->code == RV_E_CORRUPT || err->code == RV_E_LIMIT ||
+        (opened && err->code == RV_E_NOT_FOUND)) { /* to a person all of these are one: this file cannot be used */
+        err->code = RV_E_CORRUPT;
+        rv_advise(err, RV_ADVICE_BAD_FIRMWARE);
+    }
+    return false;
+}
+
+struct rv_ipsw *rv_ipsw_open(struct rv_ctx *ctx, const char *path, struct rv_error *err)
+{
+    RV_AUTO(rv_ipsw) ipsw = ipsw_new(ctx, err);
+    if (ipsw == NULL)
+        return NULL;
+    ipsw->archive = rv_archive_open(path, err);
+    if (!load_opened(ipsw, err)) {
         rv_while(err, "opening the firmware file %s", path);
         return NULL;
     }
     return rv_steal(&ipsw);
+}
+
+struct rv_ipsw *rv_ipsw_open_url(struct rv_ctx *ctx, const char *url, struct rv_error *err)
+{
+    RV_AUTO(rv_ipsw) ipsw = ipsw_new(ctx, err);
+    if (ipsw == NULL)
+        return NULL;
+    ipsw->remote = rv_remote_open(ctx, url, err);
+    if (ipsw->remote == NULL)
+        return NULL;
+    struct rv_archive_source source = { .read = rv_remote_read,
+                                        .context = ipsw->remote,
+                                        .size = rv_remote_size(ipsw->remote) };
+    ipsw->archive = rv_archive_open_source(&source, err);
+    if (!load_opened(ipsw, err)) {
+        rv_while(err, "looking into the firmware file at %s", url);
+        return NULL;
+    }
+    return rv_steal(&ipsw);
+}
+
+bool rv_ipsw_fetched(const struct rv_ipsw *ipsw, uint64_t *fetched, uint64_t *size)
+{
+    if (ipsw->remote == NULL)
+        return false;
+    *fetched = rv_remote_fetched(ipsw->remote);
+    *size = rv_remote_size(ipsw->remote);
+    return true;
 }
 
 const struct rv_firmware_version *rv_ipsw_version(const struct rv_ipsw *ipsw)

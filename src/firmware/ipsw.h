@@ -4,6 +4,7 @@
 
 #include "firmware/archive.h"
 #include "firmware/firmware.h"
+#include "firmware/remote.h"
 
 #include <pthread.h>
 
@@ -16,6 +17,7 @@ enum {
 struct rv_ipsw {
     struct rv_ctx *ctx;
     struct rv_archive *archive;
+    struct rv_remote *remote; /* under the archive, when it stays on its server; NULL: on this computer */
     plist_t manifest;
     struct rv_firmware_version version;
     pthread_mutex_t lock;

@@ -95,6 +95,10 @@ static size_t take_header(char *data, size_t each, size_t count, void *context)
         read_content_range(value, x->head);
     else if (header_value(line, "ETag", value, sizeof value) != NULL)
         snprintf(x->head->etag, sizeof x->head->etag, "%.*s", (int)sizeof x->head->etag - 1, value);
+    else if (header_value(line, "Last-Modified", value, sizeof value) != NULL)
+        snprintf(x->head->modified, sizeof x->head->modified, "%.*s", (int)sizeof x->head->modified - 1, value);
+    else if (header_value(line, "Date", value, sizeof value) != NULL)
+        snprintf(x->head->date, sizeof x->head->date, "%.*s", (int)sizeof x->head->date - 1, value);
     else if (header_value(line, "Content-Length", value, sizeof value) != NULL && x->head->length == UINT64_MAX)
         rv_text_number(value, 10, &x->head->length);
     return len;
@@ -287,6 +291,28 @@ bool rv_http_fetch(struct rv_ctx *ctx, const struct rv_http_fetch *fetch, struct
     if (head->status == STATUS_WHOLE && head->total == UINT64_MAX)
         head->total = head->length;
     return ok || rv_while(err, "fetching %s", fetch->url);
+}
+
+const char *rv_http_validator(const struct rv_http_head *head)
+{
+    if (head->etag[0] != '\0' && !rv_text_starts(head->etag, "W/"))
+        return head->etag;
+    time_t modified = curl_getdate(head->modified, NULL), sent = curl_getdate(head->date, NULL);
+    return modified >= 0 && sent > modified ? head->modified : "";
+}
+
+bool rv_http_check_part(const struct rv_http_fetch *asked, const struct rv_http_head *head, uint64_t total,
+                        struct rv_error *err)
+{
+    /* A server that heeds If-Range may leave out what it compared (RFC 9110 section 15.3.7). */
+    bool by_etag = asked->if_range != NULL && asked->if_range[0] == '"';
+    const char *named = by_etag ? head->etag : head->modified;
+    bool same = asked->if_range == NULL || named[0] == '\0' || strcmp(asked->if_range, named) == 0;
+    if (head->status == STATUS_WHOLE || !same || head->total != total)
+        return rv_fail(err, RV_E_CORRUPT, "the file on the server was replaced while it was loaded");
+    if (head->first != asked->first || head->length > asked->length)
+        return rv_fail(err, RV_E_PROTOCOL, "the server sent another part than was asked for");
+    return true;
 }
 
 void rv_http_reply_clear(struct rv_http_reply *reply)

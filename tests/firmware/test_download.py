@@ -4,13 +4,9 @@
 
 usage: test_download.py BUILD [CUTS]     TAP; CUTS seeded places where the connection ends (default 12)
 """
-import atexit
-import hashlib
 import json
-import os
 import pathlib
 import random
-import re
 import resource
 import shutil
 import signal
@@ -18,94 +14,23 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 
 build = pathlib.Path(sys.argv[1]).resolve()
 cuts = int(sys.argv[2]) if len(sys.argv) > 2 else 12
 root = pathlib.Path(tempfile.mkdtemp(prefix="revive-download-"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from firmware_host import Host, Place, digest  # noqa: E402 pylint: disable=wrong-import-position
 from tap import Tap  # noqa: E402 pylint: disable=wrong-import-position
 
 tap = Tap()
-PRODUCT = "iPhone10,6"
 
 
-class Host:
-    """The firmware host with two versions of one model."""
-
-    def __init__(self):
-        files = root / "files"
-        files.mkdir()
-        for version, number, seed in (("11.2", "15C114", "1"), ("11.10", "15G1", "2")):
-            subprocess.run([build / "revive-sim", "ipsw", "--out", files / f"iPhone_{version}_{number}_Restore.ipsw",
-                            "--version", version, "--build", number, "--bytes", "12582912", "--seed", seed], check=True,
-                           stdout=subprocess.DEVNULL)
-        self.newest = files / "iPhone_11.10_15G1_Restore.ipsw"
-        self.record = root / "record"
-        self.child = subprocess.Popen([build / "revive-sim", "apple", "--listen", "127.0.0.1:0", "--pki", root / "pki", "--files", files, "--record",
-                                       self.record], stdout=subprocess.PIPE, text=True)
-        line = self.child.stdout.readline()
-        atexit.register(self.child.kill)
-        self.port = re.search(r"(\d+)\s*$", line).group(1)
-
-    def set(self, **faults):
-        self.ask("none=1")
-        for name, value in faults.items():
-            self.ask(f"{name.replace('__', '.').replace('_', '-')}={value}")
-
-    def ask(self, words):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/sim/set?{words}", timeout=10) as reply:
-            reply.read()
-
-    def requests(self):
-        return [json.loads(line) for line in self.record.read_text(encoding="utf-8").splitlines()]
+host = Host(build, root)
 
 
-host = Host()
-
-
-class Place:
+def a_place():
     """A home of its own for one download."""
-
-    def __init__(self, **more):
-        self.folder = pathlib.Path(tempfile.mkdtemp(dir=root))
-        self.out = self.folder / "out"
-        self.env = dict(os.environ, HOME=str(self.folder), XDG_CACHE_HOME=str(self.folder / "cache"),
-                        XDG_STATE_HOME=str(self.folder / "state"), REVIVE_DEADLINE_SCALE="0.5", LC_ALL="C.UTF-8",
-                        USBMUXD_SOCKET_ADDRESS=f"UNIX:{self.folder}/none", REVIVE_USB=f"usbip:UNIX:{self.folder}/none",
-                        REVIVE_APPLE_CATALOG=f"http://127.0.0.1:{host.port}/check/version",
-                        REVIVE_IPSW_ME=f"http://127.0.0.1:{host.port}/v4/device/", **more)
-
-    def words(self, *words):
-        return [build / "revive", "--json", *words, "--product", PRODUCT]
-
-    def download(self, *words, **popen):
-        done = subprocess.run(self.words("firmware", "download", "--to", self.out, *words), env=self.env, text=True,
-                              capture_output=True, timeout=120, check=False, **popen)
-        result = json.loads(done.stdout.strip().splitlines()[-1])
-        return done.returncode, result
-
-    def begin(self):
-        """A download that has begun to load, and goes on."""
-        child = subprocess.Popen(self.words("firmware", "download", "--to", self.out), env=self.env, text=True,
-                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        part = self.out / (host.newest.name + ".part")
-        for _ in range(600):
-            if part.exists() and part.stat().st_size > 0:
-                return child
-            time.sleep(0.05)
-        raise AssertionError("it never began")
-
-    def files(self):
-        return sorted(p.name for p in self.out.iterdir()) if self.out.exists() else []
-
-    def must_be_right(self):
-        assert self.files() == [host.newest.name], self.files()
-        assert digest(self.out / host.newest.name) == digest(host.newest)
-
-
-def digest(path):
-    return hashlib.sha1(path.read_bytes()).hexdigest()
+    return Place(host)
 
 
 def expect(done, code, word):
@@ -116,7 +41,7 @@ def expect(done, code, word):
 @tap.test
 def both_lists_are_read_and_the_newest_comes_first():
     host.set()
-    place = Place()
+    place = a_place()
     done = subprocess.run(place.words("firmware", "list"), env=place.env, capture_output=True, text=True, timeout=60, check=True)
     rows = json.loads(done.stdout)["releases"]
     assert [r["version"] for r in rows] == ["11.10", "11.2"], rows
@@ -127,7 +52,7 @@ def both_lists_are_read_and_the_newest_comes_first():
 @tap.test
 def a_version_that_is_signed_no_more_is_not_offered():
     host.set(tss__unsigned="15G1")
-    place = Place()
+    place = a_place()
     done = subprocess.run(place.words("firmware", "latest"), env=place.env, capture_output=True, text=True, timeout=60, check=True)
     host.set()
     assert json.loads(done.stdout)["version"] == "11.2", done.stdout
@@ -135,7 +60,7 @@ def a_version_that_is_signed_no_more_is_not_offered():
 
 @tap.test
 def a_list_that_cannot_be_had_is_a_matter_of_the_network():
-    place = Place()
+    place = a_place()
     place.env.update(REVIVE_APPLE_CATALOG="http://127.0.0.1:1/x", REVIVE_IPSW_ME="http://127.0.0.1:1/")
     expect(place.download(), 6, "127.0.0.1")
     assert place.files() == []
@@ -143,7 +68,7 @@ def a_list_that_cannot_be_had_is_a_matter_of_the_network():
 
 @tap.test
 def one_list_is_enough():
-    place = Place()
+    place = a_place()
     place.env.update(REVIVE_APPLE_CATALOG="http://127.0.0.1:1/x")
     assert place.download()[0] == 0
     place.must_be_right()
@@ -151,7 +76,7 @@ def one_list_is_enough():
 
 @tap.test
 def an_unknown_model_and_an_unknown_version_are_said():
-    place = Place()
+    place = a_place()
     done = subprocess.run([build / "revive", "--json", "firmware", "list", "--product", "iPhone99,9"], env=place.env,
                           capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1 and "iPhone99,9" in done.stdout, done
@@ -166,7 +91,7 @@ def a_connection_cut_anywhere_still_gives_the_right_file():
     for _ in range(cuts):
         cut = random.randrange(300 * 1024, size)
         host.set(file__cut=cut)
-        place = Place()
+        place = a_place()
         done = place.download()
         assert done[0] == 0, (cut, done)
         place.must_be_right()
@@ -176,7 +101,7 @@ def a_connection_cut_anywhere_still_gives_the_right_file():
 
 @tap.test
 def a_host_that_cuts_at_once_is_given_up_and_the_next_run_goes_on():
-    place = Place()
+    place = a_place()
     host.set(file__cut=1)
     expect(place.download(), 6, "fetching")
     host.set()
@@ -187,7 +112,7 @@ def a_host_that_cuts_at_once_is_given_up_and_the_next_run_goes_on():
 
 @tap.test
 def a_stopped_program_goes_on_where_it_was():
-    place = Place()
+    place = a_place()
     host.set(file__throttle=4_000_000)
     before = len(host.requests())
     child = place.begin()
@@ -210,7 +135,7 @@ def a_stopped_program_goes_on_where_it_was():
 
 @tap.test
 def a_kill_in_the_middle_leaves_no_half_file_under_the_final_name():
-    place = Place()
+    place = a_place()
     host.set(file__throttle=3_000_000)
     child = place.begin()
     child.kill()
@@ -223,7 +148,7 @@ def a_kill_in_the_middle_leaves_no_half_file_under_the_final_name():
 
 @tap.test
 def a_changed_bit_is_found_and_nothing_of_it_stays():
-    place = Place()
+    place = a_place()
     host.set(file__flip=5_000_000)
     expect(place.download(), 5, "digest")
     assert place.files() == [], place.files()
@@ -234,7 +159,7 @@ def a_changed_bit_is_found_and_nothing_of_it_stays():
 
 @tap.test
 def a_host_without_ranges_is_loaded_in_one_piece():
-    place = Place()
+    place = a_place()
     host.set(file__no_ranges=1)
     assert place.download()[0] == 0
     host.set()
@@ -242,8 +167,63 @@ def a_host_without_ranges_is_loaded_in_one_piece():
 
 
 @tap.test
+def a_server_without_an_etag_is_gone_on_with_by_its_date_or_by_the_digest():
+    for fault in ("file__no_etag", "file__nameless"):
+        place = a_place()
+        host.set(file__throttle=4_000_000, **{fault: 1})
+        before = len(host.requests())
+        child = place.begin()
+        for _ in range(400):
+            if [r for r in host.loads(before) if r["first"] >= 4 * (4 << 20)]:
+                break
+            time.sleep(0.05)
+        child.send_signal(signal.SIGINT)
+        child.communicate(timeout=60)
+        host.set(**{fault: 1})
+        kept = json.loads((place.out / (host.newest.name + ".part.json")).read_text(encoding="utf-8"))["done"].count("1")
+        before = len(host.requests())
+        assert place.download()[0] == 0
+        place.must_be_right()
+        loaded = sum(r["length"] for r in host.loads(before))
+        host.set()
+        assert kept >= 1 and loaded <= host.newest.stat().st_size - kept * (4 << 20) + 1, (fault, kept, loaded)
+
+
+@tap.test
+def parts_of_two_files_that_nobody_can_tell_apart_are_found_by_the_digest_and_loaded_anew():
+    place = a_place()
+    host.set(file__throttle=4_000_000, file__nameless=1)
+    before = len(host.requests())
+    child = place.begin()
+    while not [r for r in host.loads(before) if r["first"] >= 4 * (4 << 20)]:
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    child.communicate(timeout=60)
+    part = place.out / (host.newest.name + ".part")
+    kept = json.loads((place.out / (part.name + ".json")).read_text(encoding="utf-8"))["done"].index("1")
+    with part.open("r+b") as file:  # as if it had come from the file that stood there before
+        file.seek(kept * (4 << 20) + 5)
+        file.write(b"older")
+    host.set(file__nameless=1)
+    assert place.download()[0] == 0
+    host.set()
+    place.must_be_right()
+
+
+@tap.test
+def a_server_that_sends_another_part_than_asked_for_is_told_and_nothing_of_it_is_kept():
+    place = a_place()
+    host.set(file__shift=100)
+    expect(place.download(), 1, "another part")
+    host.set()
+    assert host.newest.name not in place.files()
+    assert place.download()[0] == 0
+    place.must_be_right()
+
+
+@tap.test
 def a_moved_file_is_followed():
-    place = Place()
+    place = a_place()
     host.set(file__redirect=1)
     assert place.download()[0] == 0
     host.set()
@@ -253,7 +233,7 @@ def a_moved_file_is_followed():
 @tap.test
 def a_length_that_lies_is_no_success():
     for wrong in (-1000, 1000):
-        place = Place()
+        place = a_place()
         host.set(file__length=wrong, file__no_ranges=1)
         done = place.download()
         host.set()
@@ -263,7 +243,7 @@ def a_length_that_lies_is_no_success():
 
 @tap.test
 def a_file_replaced_while_it_loads_is_begun_again():
-    place = Place()
+    place = a_place()
     host.set(file__throttle=1_500_000)
     child = place.begin()
     host.set(file__change=7)
@@ -275,7 +255,7 @@ def a_file_replaced_while_it_loads_is_begun_again():
 
 @tap.test
 def a_disk_without_room_is_said_before_the_first_byte():
-    place = Place()
+    place = a_place()
 
     def no_room():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -290,7 +270,7 @@ def a_disk_without_room_is_said_before_the_first_byte():
 
 @tap.test
 def two_revives_share_one_download():
-    place = Place()
+    place = a_place()
     host.set(file__throttle=4_000_000)
     before = len(host.requests())
     children = [subprocess.Popen(place.words("firmware", "download", "--to", place.out), env=place.env,
@@ -305,7 +285,7 @@ def two_revives_share_one_download():
 
 @tap.test
 def what_is_there_and_right_is_not_loaded_again_and_what_is_wrong_is():
-    place = Place()
+    place = a_place()
     assert place.download()[0] == 0
     before = len(host.requests())
     assert place.download()[0] == 0
@@ -319,7 +299,6 @@ def what_is_there_and_right_is_not_loaded_again_and_what_is_wrong_is():
 
 
 code = tap.run()
-host.child.terminate()
-host.child.wait(timeout=10)
+host.stop()
 shutil.rmtree(root, ignore_errors=True)
 sys.exit(code)
