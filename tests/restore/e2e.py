@@ -61,8 +61,8 @@ class Scene(Stage):
 
 
 class Running:
-    def __init__(self, scene, words):
-        self.child = subprocess.Popen([str(w) for w in words], env=scene.environment(), text=True,
+    def __init__(self, scene, words, env=None):
+        self.child = subprocess.Popen([str(w) for w in words], env=env or scene.environment(), text=True,
                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.lines, self.out, self.err, self.code = [], "", "", None
 
