@@ -222,8 +222,9 @@ static bool is_raw(const char *component, plist_t entry)
     if (PLIST_IS_BOOLEAN(personalize))
         plist_get_bool_val(personalize, &yes);
     struct rv_span digest = sim_plist_data(entry, "Digest");
-    static const char *const foreign[] = { "SE,",     "Savage,", "Yonkers,", "Rap,",     "BMU,",
-                                           "Baobab,", "eUICC,",  "Timer,",   "Cryptex1," };
+    static const char *const foreign[] = {
+        "SE,", "Savage,", "Yonkers,", "Rap,", "BMU,", "Baobab,", "eUICC,", "Timer,"
+    };
     for (size_t i = 0; i < RV_COUNT(foreign); i++) {
         if (rv_text_starts(component, foreign[i]))
             return true;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Is a firmware file whole? Every component that the chosen identity names is read once to its end: the zip's
- * checksum for all, and the manifest's digest for what is an IM4P (over the file as it will be sent, its type
- * replaced where the manifest says so). The digest of the system image and the cryptexes is not one of the
- * file's bytes on every version (the device compares it with what ASR computes), and coprocessor files are
- * digested in parts: a difference there proves nothing and is not held against the file. In a folder, where no
- * checksum stands beside it, equality proves such a file whole; a difference is told as a warning.
+ * Is a firmware file whole? Every file that the device may be sent for the chosen identity, and for the recovery system
+ * beside it, is read once to its end: the zip's checksum for all, and the manifest's digest for what is an IM4P (over
+ * the file as it will be sent, its type replaced where the manifest says so).
+ *
+ * Whether the digest of an image that is sent as it is (the system's, those of cryptexes, wrapped ones among them) is
+ * one of the file's bytes is not known for every version: the system's is what ASR computes on the device. Equality
+ * proves the file whole. A difference is held against it where nothing else can prove it (in a folder no checksum
+ * stands beside it), and where another cryptex of the same firmware shows that its digests are of the files' bytes.
+ * Coprocessor files are digested in parts: a difference there proves nothing, and in a folder it is told as a warning.
  */
 #include "firmware/ipsw.h"
 
@@ -22,6 +25,7 @@ enum { REPORT_EVERY = 8 * 1024 * 1024 };
 
 /* One file under one type; several components may be the same one. */
 struct item {
+    plist_t identity;
     const char *component, *path, *retag;
     uint64_t size;
     bool marked; /* marks are put on the way: who sends it later finds its places */
@@ -29,10 +33,19 @@ struct item {
 
 struct plan {
     struct rv_ipsw *ipsw;
-    plist_t identity;
     struct item *items;
     size_t count;
     uint64_t total, done, reported;
+    /* cryptex files whose digest is, or is not, the one of their bytes; the latter borrowed, NULL: none */
+    bool raw_equal;
+    const struct item *raw_other;
+};
+
+/* The components of one identity. */
+struct names {
+    plist_t identity;
+    const char **names; /* owned */
+    size_t count;
 };
 
 struct reading {
@@ -41,7 +54,8 @@ struct reading {
     struct rv_digest *digest; /* borrowed; NULL: only the checksum */
     bool first;
     bool image;   /* it is an IM4P */
-    bool trusted; /* the AP ticket covers it, so an IM4P it must be */
+    bool trusted; /* a ticket covers it as an IM4P, so one it must be */
+    bool raw;     /* of a cryptex, or the system's: what the digest covers is not known unless it is an IM4P */
     bool folder;  /* no checksum stands beside it */
 };
 
@@ -63,7 +77,7 @@ static void add_first(struct reading *r, struct rv_span part)
 {
     size_t at = 0;
     r->image = rv_im4p_find_type(part, &at);
-    if (!r->image && !r->folder) {
+    if (!r->image && !r->folder && !r->raw) {
         r->digest = NULL; /* its digest may be of other bytes, and the zip's checksum proves it */
         return;
     }
@@ -100,13 +114,24 @@ static bool damaged(const struct item *item, struct rv_error *err)
     return rv_while(err, "checking the component %s", item->component);
 }
 
-/* Without a zip around it nothing else says that its bytes are whole. */
-static bool not_comparable(const struct reading *r)
+static bool tell_not_comparable(const struct reading *r)
 {
     rv_tell_warning(r->plan->ipsw->ctx,
                     "%s cannot be checked in a folder (its digest is not one of the whole file): the .ipsw file itself "
                     "can be.",
                     r->item->component);
+    return true;
+}
+
+/* Its digest is not the one of its bytes. */
+static bool raw_differs(const struct reading *r, struct rv_error *err)
+{
+    if (r->folder)
+        return rv_fail(err, RV_E_CORRUPT,
+                       "'%s' does not have the manifest's digest, and in a folder nothing else can prove it whole: the "
+                       ".ipsw file itself can be checked",
+                       r->item->path);
+    r->plan->raw_other = r->item;
     return true;
 }
 
@@ -118,10 +143,14 @@ static bool compare(const struct reading *r, struct rv_span want, struct rv_erro
     if (r->digest == NULL)
         return true;
     rv_digest_end(r->digest, got);
-    if (rv_span_equal(rv_span(got, want.len), want))
+    bool equal = rv_span_equal(rv_span(got, want.len), want);
+    r->plan->raw_equal |= r->raw && !r->image && equal;
+    if (equal)
         return true;
+    if (r->raw && !r->image)
+        return raw_differs(r, err);
     if (!r->image)
-        return not_comparable(r);
+        return tell_not_comparable(r);
     char is[17], should[17];
     rv_text_hex(rv_span(got, 8), is, sizeof is);
     rv_text_hex(rv_span(want.ptr, 8), should, sizeof should);
@@ -129,21 +158,35 @@ static bool compare(const struct reading *r, struct rv_span want, struct rv_erro
                    is, should);
 }
 
+/* What the manifest says of the item, and by it, what must hold. */
+static struct reading reading_of(struct plan *plan, const struct item *item, bool digested)
+{
+    plist_t entry = rv_identity_component(item->identity, item->component);
+    bool personalized = rv_component_personalized(item->identity, item->component);
+    bool cryptex = rv_text_starts(item->component, "Cryptex1,");
+    bool folder = rv_archive_is_folder(plan->ipsw->archive);
+    /* An ftab is a bundle for another chip, digested by its parts. */
+    bool bundle = rv_component_flag(item->identity, item->component, "IsFTAB") || rv_text_ends(item->path, "ftab.bin");
+    return (struct reading){ .plan = plan,
+                             .item = item,
+                             .first = true,
+                             .folder = folder,
+                             .trusted = digested && personalized && !bundle && rv_plist_bool(entry, "Trusted", false),
+                             /* The system's is gigabytes, and in a zip its digest would prove nothing. */
+                             .raw = digested && (cryptex || (folder && strcmp(item->component, "OS") == 0)) };
+}
+
 static bool check_item(struct plan *plan, const struct item *item, struct rv_error *err)
 {
-    struct rv_span want = rv_plist_data(rv_identity_component(plan->identity, item->component), "Digest");
+    struct rv_span want = rv_plist_data(rv_identity_component(item->identity, item->component), "Digest");
     enum rv_digest_kind kind = RV_DIGEST_SHA384;
     RV_AUTO(rv_digest) digest = NULL;
-    bool personalized = rv_component_personalized(plan->identity, item->component);
-    bool folder = rv_archive_is_folder(plan->ipsw->archive);
-    bool digested = rv_digest_kind_of(want.len, &kind) && rv_identity_is_img4(plan->identity);
-    plist_t entry = rv_identity_component(plan->identity, item->component);
-    if (digested && (personalized || folder) && (digest = rv_digest_new(kind, err)) == NULL)
+    bool digested = rv_digest_kind_of(want.len, &kind) && rv_identity_is_img4(item->identity);
+    struct reading r = reading_of(plan, item, digested);
+    bool personalized = rv_component_personalized(item->identity, item->component);
+    if (digested && (personalized || r.folder || r.raw) && (digest = rv_digest_new(kind, err)) == NULL)
         return false;
-    struct reading r = { .plan = plan, .item = item, .digest = digest, .first = true, .folder = folder };
-    /* An ftab is a bundle for another chip, digested by its parts. */
-    r.trusted = digested && personalized && rv_plist_bool(entry, "Trusted", false) &&
-                !rv_component_flag(plan->identity, item->component, "IsFTAB") && !rv_text_ends(item->path, "ftab.bin");
+    r.digest = digest;
     bool whole = item->marked ? rv_ipsw_image_stream(plan->ipsw, item->path, take_part, &r, err)
                               : rv_archive_stream(plan->ipsw->archive, item->path, take_part, &r, err);
     return (whole && compare(&r, want, err)) || damaged(item, err);
@@ -154,18 +197,19 @@ static bool same(const struct item *a, const struct item *b)
     return strcmp(a->path, b->path) == 0 && strcmp(a->retag ? a->retag : "", b->retag ? b->retag : "") == 0;
 }
 
-static bool add_item(struct plan *plan, const char *component, struct rv_error *err)
+static bool add_item(struct plan *plan, plist_t identity, const char *component, struct rv_error *err)
 {
-    struct item item = { .component = component,
-                         .path = rv_component_path(plan->identity, component),
-                         .retag = rv_component_retag(plan->identity, component) };
+    struct item item = { .identity = identity,
+                         .component = component,
+                         .path = rv_component_path(identity, component),
+                         .retag = rv_component_retag(identity, component) };
     if (item.path == NULL)
         return true; /* ftap and its kin have no file */
     for (size_t i = 0; i < plan->count; i++) {
-        plist_t mine = rv_identity_component(plan->identity, component);
-        plist_t other = rv_identity_component(plan->identity, plan->items[i].component);
-        if (same(&plan->items[i], &item) &&
-            rv_span_equal(rv_plist_data(mine, "Digest"), rv_plist_data(other, "Digest")))
+        const struct item *known = &plan->items[i];
+        plist_t mine = rv_identity_component(identity, component);
+        plist_t other = rv_identity_component(known->identity, known->component);
+        if (same(known, &item) && rv_span_equal(rv_plist_data(mine, "Digest"), rv_plist_data(other, "Digest")))
             return true;
     }
     struct rv_archive_place place;
@@ -179,13 +223,8 @@ static bool add_item(struct plan *plan, const char *component, struct rv_error *
     return true;
 }
 
-/* All files must be there before the first is read: a missing one is told in a second, not after minutes. */
-static bool run_plan(struct plan *plan, const char *const *names, size_t count, struct rv_error *err)
+static bool check_items(struct plan *plan, struct rv_error *err)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (!add_item(plan, names[i], err))
-            return false;
-    }
     if (plan->count == 0)
         return rv_fail(err, RV_E_FORMAT, "this build identity names no files");
     report(plan, true);
@@ -194,19 +233,43 @@ static bool run_plan(struct plan *plan, const char *const *names, size_t count, 
             return false;
     }
     report(plan, true);
-    return true;
+    if (!plan->raw_equal || plan->raw_other == NULL)
+        return true;
+    rv_fail(err, RV_E_CORRUPT, "'%s' is damaged: its digest is not the manifest's, as that of another cryptex is",
+            plan->raw_other->path);
+    return damaged(plan->raw_other, err);
+}
+
+/* All files must be there before the first is read: a missing one is told in a second, not after minutes. */
+static bool run_plan(struct plan *plan, const struct names *lists, size_t count, struct rv_error *err)
+{
+    size_t all = 0;
+    for (size_t i = 0; i < count; i++)
+        all += lists[i].count;
+    plan->items = rv_alloc_array(all + 1, sizeof *plan->items);
+    if (plan->items == NULL)
+        return rv_fail_nomem(err);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < lists[i].count; j++) {
+            if (!add_item(plan, lists[i].identity, lists[i].names[j], err))
+                return false;
+        }
+    }
+    return check_items(plan, err);
 }
 
 bool rv_ipsw_verify(struct rv_ipsw *ipsw, plist_t identity, struct rv_error *err)
 {
-    const char **names = NULL;
-    size_t count = 0;
-    if (!rv_identity_components(identity, &names, &count, err))
-        return false;
-    struct plan plan = { .ipsw = ipsw, .identity = identity };
-    plan.items = rv_alloc_array(count, sizeof *plan.items);
-    bool fine = plan.items != NULL ? run_plan(&plan, names, count, err) : rv_fail_nomem(err);
+    /* A device may ask for files of the recovery system in the middle of its restore (IsRecoveryOS). */
+    struct names lists[2] = { { .identity = identity }, { .identity = rv_ipsw_recovery_identity(ipsw, identity) } };
+    size_t count = lists[1].identity != NULL && lists[1].identity != identity ? 2 : 1;
+    struct plan plan = { .ipsw = ipsw };
+    bool fine = true;
+    for (size_t i = 0; fine && i < count; i++)
+        fine = rv_identity_components(lists[i].identity, &lists[i].names, &lists[i].count, err);
+    fine = fine && run_plan(&plan, lists, count, err);
     rv_free(plan.items);
-    rv_free(names);
+    rv_free(lists[0].names);
+    rv_free(lists[1].names);
     return fine || rv_while(err, "verifying the firmware file");
 }

@@ -144,7 +144,10 @@ static plist_t make_identity(struct fixture *f, bool update)
         plist_dict_set_item(manifest, parts[i].component, entry_of(&parts[i], f));
     plist_dict_set_item(manifest, "RestoreRamDisk", entry_of(&ramdisks[update], f));
     plist_t os = raw_entry("058-00003-001.dmg");
-    plist_dict_set_item(os, "Digest", plist_new_data("not the digest of the file, as on real ones.....", 48));
+    struct rv_error err = { 0 };
+    uint8_t digest[RV_DIGEST_MAX];
+    assert_fine(rv_digest_once(RV_DIGEST_SHA384, rv_span(f->image, FIXTURE_IMAGE), digest, &err));
+    plist_dict_set_item(os, "Digest", plist_new_data((char *)digest, 48));
     plist_dict_set_item(manifest, "OS", os);
     plist_dict_set_item(manifest, "ftap", raw_entry(NULL));
     plist_dict_set_item(identity, "Manifest", manifest);

@@ -50,6 +50,26 @@ static void a_whole_firmware_is_read_and_verified_in_every_form(void **state)
     }
 }
 
+/* Whether the digest is one of the file's bytes is not known for all versions. A zip's checksum proves the file; in a
+ * folder there is none. */
+static void an_image_with_a_digest_of_something_else_is_taken_from_a_zip_only(void **state)
+{
+    (void)state;
+    fixture_zip(&f, false);
+    for (unsigned i = 0; i < 2; i++) {
+        struct rv_error err = { 0 };
+        RV_AUTO(rv_ipsw) ipsw = open_fine(i == 0 ? f.zip : f.content);
+        plist_t identity = fixture_identity(ipsw, RV_BEHAVIOR_ERASE);
+        plist_t os = rv_identity_component(identity, "OS");
+        plist_dict_set_item(os, "Digest", plist_new_data("not the digest of the file, but some other one..", 48));
+        assert_int_equal(rv_ipsw_verify(ipsw, identity, &err), i == 0);
+        if (i == 0)
+            continue;
+        assert_int_equal(err.code, RV_E_CORRUPT);
+        assert_true(test_error_says(&err, "058-00003-001.dmg") && test_error_says(&err, ".ipsw file itself"));
+    }
+}
+
 struct seen {
     uint64_t last, total;
     unsigned count;
@@ -126,7 +146,18 @@ static void a_turned_bit_in_a_component_is_found_and_named(void **state)
     fixture_write(&f, "Firmware/dfu/iBEC.im4p", rv_blob_span(good));
 }
 
-/* The system image has no digest of its own bytes: the zip's checksum must catch it. */
+static void a_turned_bit_in_the_system_image_of_a_folder_is_found(void **state)
+{
+    (void)state;
+    RV_AUTO(rv_blob) good = rv_blob_copy(rv_span(f.image, FIXTURE_IMAGE), &(struct rv_error){ 0 });
+    RV_AUTO(rv_blob) bad = rv_blob_copy(rv_span(f.image, FIXTURE_IMAGE), &(struct rv_error){ 0 });
+    bad->data[bad->len - 1] ^= 0x80;
+    fixture_write(&f, "058-00003-001.dmg", rv_blob_span(bad));
+    expect_damage(f.content, "OS", "058-00003-001.dmg");
+    fixture_write(&f, "058-00003-001.dmg", rv_blob_span(good));
+}
+
+/* Its digest may be of other bytes: the zip's checksum must catch it. */
 static void a_turned_bit_in_the_system_image_of_a_zip_is_found(void **state)
 {
     (void)state;
@@ -268,9 +299,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_firmware_is_read_and_verified_in_every_form),
+        cmocka_unit_test(an_image_with_a_digest_of_something_else_is_taken_from_a_zip_only),
         cmocka_unit_test(progress_only_grows_and_ends_at_its_total),
         cmocka_unit_test(a_file_under_two_names_gets_the_type_of_each),
         cmocka_unit_test(a_turned_bit_in_a_component_is_found_and_named),
+        cmocka_unit_test(a_turned_bit_in_the_system_image_of_a_folder_is_found),
         cmocka_unit_test(a_turned_bit_in_the_system_image_of_a_zip_is_found),
         cmocka_unit_test(a_missing_component_is_named_before_anything_is_read),
         cmocka_unit_test(a_cut_file_is_refused_when_it_is_opened),

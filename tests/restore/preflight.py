@@ -7,12 +7,16 @@ usage: preflight.py BUILD SCENARIO
 import json
 import os
 import pathlib
+import plistlib
+import random
 import shutil
 import subprocess
 import sys
+import zipfile
 
 sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parent.parent / "support")]
 from e2e import RUN_SECONDS, Running, Scene  # noqa: E402
+from e2e_models import MODELS, ModelStage  # noqa: E402
 from stage import StageError, wait_until  # noqa: E402
 from update_check import Wrong, check_failure, check_untouched, claim, last_line  # noqa: E402
 
@@ -150,6 +154,57 @@ def no_bus_is_a_notice(build):
         claim(facts["host_kept_awake"] is False, f"{facts}")
 
 
+# ---- files that the device asks for late ----
+
+# Sent long after the device is in Restore mode. OS: in a zip its digest proves nothing (src/firmware/verify.c).
+LATE = ("Cryptex1,AppOS", "Cryptex1,AppTrustCache", "Cryptex1,AppVolume", "Cryptex1,SystemOS", "Cryptex1,SystemTrustCache",
+        "Cryptex1,SystemVolume", "Ap,SystemVolumeCanonicalMetadata", "StaticTrustCache", "SystemVolume", "OS")
+
+
+# --component breaks the zip's checksum, which is the same for every file; --forge leaves the digest alone to tell.
+HOWS = {"OS": ("--component",), "Cryptex1,SystemOS": ("--component", "--forge")}
+
+
+def turned_bit(path, seed):
+    """Puts one bit of the file over, its first and last bytes among the places; gives the way back."""
+    whole = path.read_bytes()
+    at = seed.choice((0, len(whole) - 1, seed.randrange(len(whole))))
+    path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << seed.randrange(8)]) + whole[at + 1:])
+    return lambda: path.write_bytes(whole)
+
+
+def a_turned_bit_in_a_late_file_is_found_before_the_device_is_touched(build):
+    seed = random.Random(20260403)
+    model = next(m for m in MODELS if m.product == "iPhone13,2")
+    with ModelStage(build, model) as s:
+        before = s.begin_in("recovery")
+        count = len(s.record())
+        folder, bad = s.root / "unpacked", s.root / "bad.ipsw"
+        with zipfile.ZipFile(s.new_ipsw) as z:
+            z.extractall(folder)
+            manifest = plistlib.loads(z.read("BuildManifest.plist"))["BuildIdentities"][1]["Manifest"]
+
+        def refused(ipsw, component, how):
+            done = s.revive("update", "--ipsw", ipsw, "--json", timeout=RUN_SECONDS)
+            check_failure(done, 5, advice="bad-firmware")
+            cause = last_line(done)["error"]["cause"]
+            claim(component in cause and manifest[component]["Info"]["Path"] in cause, f"{component} {how}: not named: {cause}")
+            sent = [r for r in s.record()[count:] if not r["text"].startswith("getenv")]
+            claim(not sent, f"{component} {how}: the device saw {sent}")
+        for component in LATE:
+            put_back = turned_bit(folder / manifest[component]["Info"]["Path"], seed)
+            refused(folder, component, "in a folder")
+            put_back()
+            for how in HOWS.get(component, ("--forge",)):
+                shutil.copy(s.new_ipsw, bad)
+                s.sim("ipsw-damage", bad, how, component)
+                refused(bad, component, how)
+        claim(not s.requests(), "a signature was asked for")
+        check_untouched(s, before)
+        done = s.revive("firmware", "verify", folder, "--json")
+        claim(done.code == 0, f"what was put back is not whole: {done.out}")
+
+
 # ---- tickets ----
 
 def fetch(s, *words, env=None):
@@ -227,7 +282,8 @@ def refused_ticket(build):
 SCENARIOS = (
     find_my_is_told_where_it_can_be_read, find_my_off_is_no_warning, unknown_is_said_to_be_unknown,
     the_boot_loader_tells_of_the_lock, a_middling_battery_is_warned_of, host_on_battery_is_noticed,
-    sleep_is_held_off_while_it_works, no_bus_is_a_notice, ticket_of_the_attached_device,
+    sleep_is_held_off_while_it_works, no_bus_is_a_notice,
+    a_turned_bit_in_a_late_file_is_found_before_the_device_is_touched, ticket_of_the_attached_device,
     ticket_of_a_described_device, refused_ticket,
 )
 
