@@ -17,7 +17,6 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SKIP = 77
 
 
 def plain(value):
@@ -133,7 +132,7 @@ def real(program):
                     paths.append(path)
     if not paths:
         print("1..0 # SKIP no real files beside the project")
-        sys.exit(SKIP)
+        sys.exit(0)
     for number, path in enumerate(paths):
         check(program, path, os.path.relpath(path, artifacts))
         print(f"ok {number + 1} - {os.path.relpath(path, artifacts)}")

@@ -24,6 +24,7 @@ from update_check import Before, claim, last_line, percents  # noqa: E402
 
 RUN_SECONDS = 150
 SIZES = {"system_bytes": 2 << 20, "data_bytes": 1 << 20}
+TIME_SCALE = "0.005"  # many devices, one after the other: what they take to think is not looked at here
 Model = collections.namedtuple("Model", "product name old new")
 Release = collections.namedtuple("Release", "version build")
 MODELS = (
@@ -40,7 +41,7 @@ class ModelStage(Stage):
     """A stage with a running phone of one model. Keys, firmware and phone are made once for a build of revive-sim."""
 
     def __init__(self, build, model, **more):
-        super().__init__(build, **{**SIZES, **more})
+        super().__init__(build, **{**SIZES, "time_scale": TIME_SCALE, **more})
         self.model = model
 
     def __enter__(self):

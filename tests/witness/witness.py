@@ -17,7 +17,6 @@ SIM = BUILD / "revive-sim"
 HOST = BUILD / "tests" / "witness" / "umock_host"
 MAKE_IMAGE = BUILD / "tests" / "witness" / "make_image"
 PKI = pathlib.Path(os.environ["REVIVE_TEST_PKI"])
-SKIP = 77
 
 
 def need(*programs):
