@@ -19,7 +19,7 @@ static bool consent(struct rv_run *run, struct rv_restore_options *options, stru
         return true;
     RV_AUTO(rv_fleet) fleet = rv_fleet_open(run->ctx, err);
     struct rv_device device;
-    if (fleet == NULL || !rv_restore_find(run->ctx, fleet, options->selector, &device, err))
+    if (fleet == NULL || !rv_restore_find(run->ctx, fleet, options->selector, true, &device, err))
         return false;
     char name[128], text[600];
     device_name(&device, name, sizeof name);
@@ -32,6 +32,7 @@ static bool consent(struct rv_run *run, struct rv_restore_options *options, stru
     options->consent =
         run->ctx->assume_yes || (run->ctx->ask != NULL && run->ctx->ask(run->ctx->ask_context, &question));
     options->ecid = device.identity.ecid; /* the one that was named, not another that comes meanwhile */
+    options->waited = true;
     return options->consent || rv_fail(err, RV_E_USAGE, "erasing was not agreed to: nothing was done");
 }
 

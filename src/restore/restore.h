@@ -14,6 +14,7 @@ struct rv_restore_options {
     uint64_t ecid;           /* nonzero: this device (resume) */
     bool dry_run;            /* prints the plan, changes nothing */
     bool consent;            /* erase: the person typed the name */
+    bool waited;             /* rv_restore_find was patient already: look once */
 };
 
 /** What preflight found out about the owner, the power and the room; unknown is an answer. */
@@ -37,9 +38,10 @@ struct rv_restore_result {
     unsigned resumed; /* times this job was taken up again */
 };
 
-/** The one device that is meant; waits for one that is starting and tells no ECID yet, or restarts after a break. */
-bool rv_restore_find(struct rv_ctx *ctx, struct rv_fleet *fleet, const char *selector, struct rv_device *out,
-                     struct rv_error *err);
+/** The one device that is meant; `patient` waits for one that is starting and tells no ECID yet, or restarts after a
+ * break. */
+bool rv_restore_find(struct rv_ctx *ctx, struct rv_fleet *fleet, const char *selector, bool patient,
+                     struct rv_device *out, struct rv_error *err);
 
 /** Runs the whole job. UNFINISHED (exit 7) when it broke off after work had begun: resume goes on. */
 bool rv_restore_run(struct rv_fleet *fleet, const struct rv_restore_options *options, struct rv_restore_result *result,

@@ -213,8 +213,8 @@ static void mask_identifiers(struct rv_restore *r)
  * A system that is just starting is on the bus before it tells who it is, one in a boot loop never comes so far, and
  * one whose installation broke off may be restarting right now.
  */
-static bool pick_patiently(struct rv_ctx *ctx, struct rv_fleet *fleet, const char *selector, struct rv_device *out,
-                           struct rv_error *err)
+static bool pick_patiently(struct rv_ctx *ctx, struct rv_fleet *fleet, const char *selector, bool patient,
+                           struct rv_device *out, struct rv_error *err)
 {
     struct rv_deadline deadline = rv_deadline_in(&ctx->clock, RV_WAIT_STARTING_MS);
     struct rv_error none = { 0 };
@@ -225,7 +225,7 @@ static bool pick_patiently(struct rv_ctx *ctx, struct rv_fleet *fleet, const cha
         struct rv_error seen = { 0 };
         bool found = rv_fleet_pick(fleet, selector, out, &seen);
         bool again = found ? out->identity.ecid == 0 && !out->denied : seen.code == RV_E_NO_DEVICE && expected;
-        if (!again || (looks >= LOOKS_AT_LEAST && rv_deadline_left_ms(&deadline) == 0)) {
+        if (!again || !patient || (looks >= LOOKS_AT_LEAST && rv_deadline_left_ms(&deadline) == 0)) {
             *err = seen;
             return found;
         }
@@ -234,10 +234,10 @@ static bool pick_patiently(struct rv_ctx *ctx, struct rv_fleet *fleet, const cha
     }
 }
 
-bool rv_restore_find(struct rv_ctx *ctx, struct rv_fleet *fleet, const char *selector, struct rv_device *out,
-                     struct rv_error *err)
+bool rv_restore_find(struct rv_ctx *ctx, struct rv_fleet *fleet, const char *selector, bool patient,
+                     struct rv_device *out, struct rv_error *err)
 {
-    if (!pick_patiently(ctx, fleet, selector, out, err))
+    if (!pick_patiently(ctx, fleet, selector, patient, out, err))
         return false;
     if (!out->denied)
         return true;
@@ -262,16 +262,26 @@ static bool await_answer(struct rv_restore *r, struct rv_error *err)
     return rv_door_next(r, err);
 }
 
+/* The device of an interrupted job, or the one whose erasing was agreed to: it may be restarting, or not answer. */
+static bool find_known(struct rv_restore *r, struct rv_error *err)
+{
+    char selector[24];
+    struct rv_error absent = { 0 };
+    snprintf(selector, sizeof selector, "0x%llX", (unsigned long long)r->options->ecid);
+    if (rv_restore_find(r->ctx, r->fleet, selector, false, &r->device, &absent) ||
+        rv_fleet_await(r->fleet, r->options->ecid, RV_MODES_ALL, NULL, RV_WAIT_FIND_MS, &r->device, err))
+        return true;
+    if (err->code == RV_E_TIMEOUT)
+        err->code = RV_E_NO_DEVICE;
+    return rv_while(err, r->options->waited ? "looking for the device again"
+                                            : "looking for the device of the interrupted update");
+}
+
 static bool find_device(struct rv_restore *r, struct rv_error *err)
 {
-    if (r->options->ecid != 0) {
-        if (rv_fleet_await(r->fleet, r->options->ecid, RV_MODES_ALL, NULL, RV_WAIT_FIND_MS, &r->device, err))
-            return true;
-        if (err->code == RV_E_TIMEOUT)
-            err->code = RV_E_NO_DEVICE;
-        return rv_while(err, "looking for the device of the interrupted update");
-    }
-    if (!rv_restore_find(r->ctx, r->fleet, r->options->selector, &r->device, err))
+    if (r->options->ecid != 0
+            ? !find_known(r, err)
+            : !rv_restore_find(r->ctx, r->fleet, r->options->selector, !r->options->waited, &r->device, err))
         return false;
     if (r->device.identity.ecid != 0 && !r->device.silent)
         return true;

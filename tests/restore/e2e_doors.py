@@ -26,9 +26,9 @@ options = None
 class Watched:
     """A run of revive whose steps are followed while hands do their work on the phone."""
 
-    def __init__(self, stage, *words):
+    def __init__(self, stage, *words, **env):
         self.child = subprocess.Popen([str(w) for w in (stage.build / "revive", *words, "--json")],
-                                      env=stage.environment(), text=True, stdin=subprocess.DEVNULL,
+                                      env=stage.environment(**env), text=True, stdin=subprocess.DEVNULL,
                                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.lines = []
 
@@ -153,6 +153,32 @@ def a_device_that_starts_anew_while_its_one_time_number_is_read_is_asked_again()
             check_row(s, "update", "recovery", before, done)
             return
     claim(False, "no event belongs to the step 'ticket'")
+
+
+# Its system holds USB up, but nothing answers behind it: here, because nobody listens for what it would say.
+
+def silent(stage):
+    return stage.begin_in("normal"), {"USBMUXD_SOCKET_ADDRESS": f"UNIX:{stage.root}/later", "REVIVE_DEADLINE_SCALE": "0.1"}
+
+
+@tap.test
+def a_phone_that_answers_nobody_is_left_alone_when_nobody_can_be_asked():
+    with scene() as s:
+        before, env = silent(s)
+        done = s.revive("update", "--ipsw", s.new_ipsw, "--json", timeout=RUN_SECONDS, env=s.environment(**env))
+        check_failure(done, 1, error="TIMEOUT", advice="unlock")
+        check_untouched(s, before, mode="normal")
+
+
+@tap.test
+def a_phone_that_answers_nobody_is_restored_by_recovery_put_there_by_hand():
+    with scene() as s:
+        before, env = silent(s)
+        run = Watched(s, "restore", "--ipsw", s.new_ipsw, "--yes", **env)
+        run.until_step("recovery-by-hand")
+        (s.root / "later").symlink_to(s.root / "mux")
+        s.control("mode", "recovery")
+        check_row(s, "restore", "recovery", before, run.end())
 
 
 def main():
