@@ -40,11 +40,6 @@ bool rv_sq_page_header(const struct rv_sq_db *db, const uint8_t *page, uint32_t 
     return true;
 }
 
-uint32_t rv_sq_cell_pointer(const uint8_t *page, const struct rv_sq_page_header *h, uint32_t index)
-{
-    return rv_sq_u16(page + h->pointers + 2 * index);
-}
-
 bool rv_sq_cell_read(const struct rv_sq_db *db, const uint8_t *page, uint32_t at, bool table_leaf,
                      struct rv_sq_cell *out)
 {
@@ -315,7 +310,7 @@ uint16_t rv_sq_db_add_table_take(struct rv_sq_db *db, struct rv_sq_table *table)
     return db->table_count++;
 }
 
-void rv_sq_db_clear(struct rv_sq_db *db)
+void rv_sq_db_unmap(struct rv_sq_db *db)
 {
     for (unsigned i = 0; i < db->table_count; i++)
         rv_sq_table_free(db->tables[i]);
@@ -326,9 +321,24 @@ void rv_sq_db_clear(struct rv_sq_db *db)
     rv_free(db->tables);
     rv_free(db->texts);
     rv_free(db->indexes);
-    rv_free(db->overlay);
     rv_free(db->kind);
     rv_free(db->owner);
     rv_free(db->tidy);
+    db->tables = NULL;
+    db->texts = NULL;
+    db->indexes = NULL;
+    db->kind = db->tidy = NULL;
+    db->owner = NULL;
+    db->table_count = 0;
+    db->text_count = db->index_count = db->schema_objects = 0;
+    db->free_pages = db->lost_pages = 0;
+    db->problems = 0;
+    db->misled = false;
+}
+
+void rv_sq_db_clear(struct rv_sq_db *db)
+{
+    rv_sq_db_unmap(db);
+    rv_free(db->overlay);
     memset(db, 0, sizeof *db);
 }

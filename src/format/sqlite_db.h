@@ -56,6 +56,8 @@ struct rv_sq_db {
     uint32_t text_count;
     uint32_t free_pages, lost_pages;
     uint64_t problems; /* findings, counted */
+    bool careful;      /* each page is read before it is claimed */
+    bool misled;       /* what was claimed unread was wrong: unmap, and map again with care */
     /* Told of each page of the file before it is read: who maps the file can let go of what lies behind. */
     void (*reading)(void *context, const uint8_t *page);
     void *reading_context;
@@ -86,12 +88,20 @@ struct rv_sq_chain {
     uint16_t owner;
 };
 
+/** Forgets what rv_sq_db_map() found. */
+void rv_sq_db_unmap(struct rv_sq_db *db);
+
+struct rv_sq_leaf_sums {
+    uint64_t cells, rowid_max;
+};
+
 /* Findings of a range of leaf pages: ranges are independent of each other. */
 struct rv_sq_leaves {
     struct rv_sq_chain *chains;
     size_t chain_count, chain_room;
     uint64_t problems;
-    uint64_t *rowid_max; /* by table */
+    struct rv_sq_leaf_sums *sums; /* by table */
+    bool misled;                  /* a page that was taken for a leaf is none */
 };
 /**
  * Looks at the cells of the live leaf pages from..to: chains, highest rowids, and whether a page is tidy (that alone
@@ -116,7 +126,10 @@ struct rv_sq_page_header {
 };
 /** Plausible b-tree page header? Bounds are checked, cells are not. */
 bool rv_sq_page_header(const struct rv_sq_db *db, const uint8_t *page, uint32_t number, struct rv_sq_page_header *out);
-uint32_t rv_sq_cell_pointer(const uint8_t *page, const struct rv_sq_page_header *header, uint32_t index);
+static inline uint32_t rv_sq_cell_pointer(const uint8_t *page, const struct rv_sq_page_header *header, uint32_t index)
+{
+    return rv_sq_u16(page + header->pointers + 2 * index);
+}
 
 /** A cell of a leaf page taken at its word. */
 struct rv_sq_cell {

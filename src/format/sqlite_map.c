@@ -63,9 +63,15 @@ struct walk {
     struct rv_sq_db *db;
     struct stack todo;
     uint16_t owner;
-    uint32_t leaves;
+    uint32_t leaves; /* met so far */
     struct rv_error *err;
 };
+
+/* Every leaf of small tables, ever fewer of large ones: statistics need no more. */
+static bool worth_learning(uint32_t leaf)
+{
+    return leaf < 256 || (leaf < 16384 ? leaf % 64 == 0 : leaf % 512 == 0);
+}
 
 static enum rv_sq_page_kind kind_of(uint8_t type)
 {
@@ -86,11 +92,8 @@ static void visit_leaf(struct walk *w, const uint8_t *page, const struct rv_sq_p
     struct rv_sq_db *db = w->db;
     struct rv_sq_table *table = w->owner == RV_SQ_NO_TABLE ? NULL : db->tables[w->owner];
     bool table_leaf = h->type == 13;
-    /* Every leaf of small tables, every 64th of large ones: statistics need no more. */
-    bool learn = table != NULL && table_leaf != table->without_rowid && (w->leaves < 256 || w->leaves % 64 == 0);
+    bool learn = table != NULL && table_leaf != table->without_rowid && worth_learning(w->leaves);
     w->leaves++;
-    if (table != NULL && table_leaf)
-        table->live += h->cells;
     for (uint32_t i = 0; learn && i < h->cells; i++) {
         struct rv_sq_cell cell;
         if (rv_sq_cell_read(db, page, rv_sq_cell_pointer(page, h, i), table_leaf, &cell))
@@ -119,29 +122,76 @@ bool rv_sq_all_zero(const uint8_t *p, size_t len)
     return len == 0 || (p[0] == 0 && memcmp(p, p + 1, len - 1) == 0);
 }
 
+/* Cells are read in the order of their keys, memory is fast in the order of addresses: the next page is asked for now. */
+static void prefetch_page(const struct rv_sq_db *db, uint32_t number)
+{
+    enum { LINE = 64, BYTES_MAX = 8192 };
+    const uint8_t *page = rv_sq_page(db, number);
+    for (uint32_t at = 0; page != NULL && at < db->page_size && at < BYTES_MAX; at += LINE)
+        __builtin_prefetch(page + at);
+}
+
+/*
+ * A cell of a table leaf without overflow pages, away from the end of the page: nearly all there are. Returns its end,
+ * 0 when rv_sq_cell_read() has to look.
+ */
+static inline uint32_t short_cell(const struct rv_sq_db *db, const uint8_t *page, uint32_t at, uint64_t *rowid)
+{
+    enum { HEAD_MAX = 2 + 9 };
+    const uint8_t *p = page + at;
+    if (at + HEAD_MAX > db->usable)
+        return 0;
+    uint32_t payload = *p++;
+    if (payload >= 0x80) {
+        payload = (payload & 0x7F) << 7 | *p;
+        if (*p++ >= 0x80)
+            return 0;
+    }
+    uint64_t v = *p & 0x7F;
+    for (unsigned i = 0; i < 7 && *p >= 0x80; i++)
+        v = v << 7 | (*++p & 0x7F);
+    if (*p++ >= 0x80 || payload > db->usable - 35)
+        return 0;
+    uint32_t end = (uint32_t)(p - page) + payload;
+    *rowid = v;
+    return end >= at + 4 && end <= db->usable ? end : 0;
+}
+
 static bool check_leaf(struct rv_sq_db *db, uint32_t number, struct rv_sq_leaves *out, struct rv_error *err)
 {
     const uint8_t *page = rv_sq_page(db, number);
     struct rv_sq_page_header h;
-    if (page == NULL || !rv_sq_page_header(db, page, number, &h))
+    if (page == NULL || !rv_sq_page_header(db, page, number, &h) || kind_of(h.type) != db->kind[number - 1]) {
+        out->misled = true; /* a child was taken for a leaf because its sister is one */
         return true;
+    }
     uint64_t filled = h.content + page[h.at + 7]; /* fragments are counted in the page header */
-    uint64_t none = 0, *rowid_max = &none;
+    uint64_t rowid_max = 0;
     uint16_t owner = db->owner[number - 1];
     bool table_leaf = h.type == 13;
-    if (owner != RV_SQ_NO_TABLE && table_leaf)
-        rowid_max = &out->rowid_max[owner];
     for (uint32_t i = 0; i < h.cells; i++) {
         struct rv_sq_cell cell;
-        if (!rv_sq_cell_read(db, page, rv_sq_cell_pointer(page, &h, i), table_leaf, &cell)) {
+        uint64_t rowid;
+        uint32_t at = rv_sq_cell_pointer(page, &h, i), end = table_leaf ? short_cell(db, page, at, &rowid) : 0;
+        if (end != 0) {
+            filled += end - at;
+            rowid_max = rowid > rowid_max ? rowid : rowid_max;
+            continue;
+        }
+        if (!rv_sq_cell_read(db, page, at, table_leaf, &cell)) {
             out->problems++;
             continue;
         }
         filled += cell.end - cell.at;
         if (cell.overflow != 0 && !note_chain(out, &cell, owner, err))
             return false;
-        if (cell.rowid > 0 && (uint64_t)cell.rowid > *rowid_max)
-            *rowid_max = (uint64_t)cell.rowid;
+        if (cell.rowid > 0 && (uint64_t)cell.rowid > rowid_max)
+            rowid_max = (uint64_t)cell.rowid;
+    }
+    if (owner != RV_SQ_NO_TABLE && table_leaf) {
+        struct rv_sq_leaf_sums *sums = &out->sums[owner];
+        sums->cells += h.cells;
+        sums->rowid_max = rowid_max > sums->rowid_max ? rowid_max : sums->rowid_max;
     }
     uint32_t gap = h.pointers + 2 * h.cells;
     db->tidy[number - 1] =
@@ -152,21 +202,23 @@ static bool check_leaf(struct rv_sq_db *db, uint32_t number, struct rv_sq_leaves
 bool rv_sq_db_check_leaves(struct rv_sq_db *db, uint32_t from, uint32_t to, struct rv_sq_leaves *out,
                            struct rv_error *err)
 {
-    if (out->rowid_max == NULL)
-        out->rowid_max = rv_alloc_array(db->table_count, sizeof *out->rowid_max);
-    if (out->rowid_max == NULL)
+    if (out->sums == NULL)
+        out->sums = rv_alloc_array(db->table_count, sizeof *out->sums);
+    if (out->sums == NULL)
         return rv_fail_nomem(err);
-    for (uint32_t n = from; n <= to; n++)
+    for (uint32_t n = from; n <= to; n++) {
+        prefetch_page(db, n + 1);
         if ((db->kind[n - 1] == RV_SQ_PAGE_TABLE_LEAF || db->kind[n - 1] == RV_SQ_PAGE_INDEX_LEAF) &&
             !check_leaf(db, n, out, err))
             return false;
+    }
     return true;
 }
 
 void rv_sq_leaves_clear(struct rv_sq_leaves *leaves)
 {
     rv_free(leaves->chains);
-    rv_free(leaves->rowid_max);
+    rv_free(leaves->sums);
     *leaves = (struct rv_sq_leaves){ 0 };
 }
 
@@ -176,9 +228,13 @@ void rv_sq_db_take_leaves(struct rv_sq_db *db, const struct rv_sq_leaves *leaves
         trouble(db);
     for (size_t i = 0; i < leaves->chain_count; i++)
         claim_chain(db, &leaves->chains[i]);
-    for (unsigned i = 0; leaves->rowid_max != NULL && i < db->table_count; i++)
-        if (leaves->rowid_max[i] > db->tables[i]->rowid_max)
-            db->tables[i]->rowid_max = leaves->rowid_max[i];
+    for (unsigned i = 0; leaves->sums != NULL && i < db->table_count; i++) {
+        const struct rv_sq_leaf_sums *sums = &leaves->sums[i];
+        db->tables[i]->live += sums->cells;
+        if (sums->rowid_max > db->tables[i]->rowid_max)
+            db->tables[i]->rowid_max = sums->rowid_max;
+    }
+    db->misled |= leaves->misled;
 }
 
 /* ---- trees ---- */
@@ -197,10 +253,29 @@ static bool push_child(struct walk *w, uint32_t child, bool index)
     return push(&w->todo, child, w->err);
 }
 
+/*
+ * All leaves of a tree lie equally deep: where one child is a leaf, its sisters are. In a large tree they are claimed
+ * without being read; check_leaf() reads them, in the order of the file, and tells if one was something else.
+ */
+static bool skip_leaf(struct walk *w, uint32_t child, enum rv_sq_page_kind sister)
+{
+    bool leaf = sister == RV_SQ_PAGE_TABLE_LEAF || sister == RV_SQ_PAGE_INDEX_LEAF;
+    if (!leaf || w->db->careful || w->leaves < 256 || worth_learning(w->leaves) || rv_sq_page(w->db, child) == NULL)
+        return false;
+    w->leaves += claim(w->db, child, sister, w->owner);
+    return true;
+}
+
+static enum rv_sq_page_kind kind_of_page(const struct rv_sq_db *db, uint32_t number)
+{
+    return number == 0 || number > db->page_count ? RV_SQ_PAGE_UNKNOWN : (enum rv_sq_page_kind)db->kind[number - 1];
+}
+
 static bool visit_inner(struct walk *w, const uint8_t *page, const struct rv_sq_page_header *h)
 {
     struct rv_sq_db *db = w->db;
     bool index = h->type == 2;
+    enum rv_sq_page_kind sister = RV_SQ_PAGE_UNKNOWN;
     for (uint32_t i = 0; i < h->cells; i++) {
         uint32_t at = rv_sq_cell_pointer(page, h, i);
         struct rv_sq_cell cell;
@@ -208,8 +283,10 @@ static bool visit_inner(struct walk *w, const uint8_t *page, const struct rv_sq_
             trouble(db);
             continue;
         }
-        if (!push_child(w, rv_sq_u32(page + at), index))
+        uint32_t child = rv_sq_u32(page + at);
+        if (!skip_leaf(w, child, sister) && !push_child(w, child, index))
             return false;
+        sister = i == 0 ? kind_of_page(db, child) : sister;
         if (index && rv_sq_cell_read(db, page, at + 4, false, &cell) && cell.overflow != 0)
             claim_chain(db, &(struct rv_sq_chain){ cell.payload - cell.local, cell.overflow, w->owner });
     }

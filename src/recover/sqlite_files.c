@@ -92,6 +92,13 @@ void rv_sq_window_read(struct rv_sq_window *w, const uint8_t *page)
     w->at = (w->at + 1) % RV_SQ_CHUNKS_KEPT;
 }
 
+void rv_sq_window_expect(const struct rv_sq_window *w, const uint8_t *from, size_t len)
+{
+    uintptr_t start = (uintptr_t)w->file.ptr, end = start + w->file.len, at = (uintptr_t)from & ~(uintptr_t)4095;
+    if (w->file.ptr != NULL && at >= start && at < end)
+        madvise((void *)at, len < end - at ? len : end - at, MADV_POPULATE_READ);
+}
+
 void rv_sq_window_clear(struct rv_sq_window *w)
 {
     for (unsigned i = 0; i < RV_SQ_CHUNKS_KEPT; i++)

@@ -26,5 +26,7 @@ struct rv_sq_window {
 };
 /** To be told of each page before it is read. */
 void rv_sq_window_read(struct rv_sq_window *window, const uint8_t *page);
+/** These bytes will all be read soon, in order. */
+void rv_sq_window_expect(const struct rv_sq_window *window, const uint8_t *from, size_t len);
 /** Lets go of all that is kept. */
 void rv_sq_window_clear(struct rv_sq_window *window);

@@ -89,6 +89,9 @@ static void note_pages(struct rv_sq_worker *w, uint32_t from, uint32_t to)
 static bool check_leaves(struct rv_sq_worker *w, struct rv_sq_batch *b, uint32_t from, uint32_t to,
                          struct rv_error *err)
 {
+    const uint8_t *first = rv_sq_file_page(&w->scan->db, from + 1);
+    if (first != NULL)
+        rv_sq_window_expect(&w->window, first, (size_t)(to - from) * w->scan->db.page_size);
     note_pages(w, from + 1, to);
     return rv_sq_db_check_leaves(&w->scan->db, from + 1, to, &b->leaves, err);
 }
@@ -395,17 +398,27 @@ static void reading(void *window, const uint8_t *page)
 }
 
 /* Trees are walked by one thread; then their leaves are looked at by all. */
-static bool map(struct rv_sq_scan_state *s, struct rv_error *err)
+static bool map_trees(struct rv_sq_scan_state *s, struct rv_error *err)
 {
     s->db.reading = reading;
     s->db.reading_context = &s->workers[0].window;
-    if (!rv_sq_db_map(&s->db, err))
-        return false;
+    bool fine = rv_sq_db_map(&s->db, err);
     s->db.reading = NULL; /* each thread has a window of its own */
     struct stage leaves = { .run = check_leaves, .take = take_leaves, .items = s->db.page_count };
-    leaves.step = pages_of(s, 256 << 10);
-    if (!run_stage(s, leaves, s->worker_count, err))
+    leaves.step = pages_of(s, 1 << 20);
+    return fine && run_stage(s, leaves, s->worker_count, err);
+}
+
+static bool map(struct rv_sq_scan_state *s, struct rv_error *err)
+{
+    if (!map_trees(s, err))
         return false;
+    if (s->db.misled) {
+        rv_sq_db_unmap(&s->db);
+        s->db.damaged = s->db.careful = true;
+        if (!map_trees(s, err))
+            return false;
+    }
     rv_sq_db_map_rest(&s->db);
     return !s->options->salvage || rv_sq_db_reassign(&s->db, err);
 }
