@@ -75,6 +75,12 @@ const uint8_t *rv_sq_page(const struct rv_sq_db *db, uint32_t number);
 /** The page as it stands in the database file, without WAL or journal. */
 const uint8_t *rv_sq_file_page(const struct rv_sq_db *db, uint32_t number);
 
+/**
+ * The page will be read next: cells are read in the order of their keys, memory is fast in the order of addresses, so
+ * all of it is asked for now.
+ */
+void rv_sq_page_expect(const struct rv_sq_db *db, uint32_t number);
+
 /** Makes room for overlays (WAL, journal); page_count may grow or shrink. */
 bool rv_sq_db_overlay(struct rv_sq_db *db, uint32_t page_count, struct rv_error *err);
 

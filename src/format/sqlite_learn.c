@@ -8,11 +8,11 @@ enum { IMPOSSIBLE = -100, PRIOR_WEIGHT = 3 };
 static bool is_ascii(struct rv_span text, enum rv_sq_encoding encoding)
 {
     uint8_t seen = 0, high = 0; /* every second byte of UTF-16 is zero then */
-    for (size_t i = 0; i < text.len; i++) {
+    for (size_t i = 0; i < text.len; i++)
         seen |= text.ptr[i];
-        if (encoding != RV_SQ_UTF8 && i % 2 == (encoding == RV_SQ_UTF16LE))
+    if (encoding != RV_SQ_UTF8)
+        for (size_t i = encoding == RV_SQ_UTF16LE; i < text.len; i += 2)
             high |= text.ptr[i];
-    }
     return seen < 0x80 && high == 0;
 }
 

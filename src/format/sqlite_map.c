@@ -122,8 +122,7 @@ bool rv_sq_all_zero(const uint8_t *p, size_t len)
     return len == 0 || (p[0] == 0 && memcmp(p, p + 1, len - 1) == 0);
 }
 
-/* Cells are read in the order of their keys, memory is fast in the order of addresses: the next page is asked for now. */
-static void prefetch_page(const struct rv_sq_db *db, uint32_t number)
+void rv_sq_page_expect(const struct rv_sq_db *db, uint32_t number)
 {
     enum { LINE = 64, BYTES_MAX = 8192 };
     const uint8_t *page = rv_sq_page(db, number);
@@ -207,7 +206,7 @@ bool rv_sq_db_check_leaves(struct rv_sq_db *db, uint32_t from, uint32_t to, stru
     if (out->sums == NULL)
         return rv_fail_nomem(err);
     for (uint32_t n = from; n <= to; n++) {
-        prefetch_page(db, n + 1);
+        rv_sq_page_expect(db, n + 1);
         if ((db->kind[n - 1] == RV_SQ_PAGE_TABLE_LEAF || db->kind[n - 1] == RV_SQ_PAGE_INDEX_LEAF) &&
             !check_leaf(db, n, out, err))
             return false;

@@ -143,15 +143,25 @@ size_t rv_sq_text_valid(struct rv_span text, enum rv_sq_encoding encoding)
     return encoding == RV_SQ_UTF8 ? utf8_characters(text) : utf16_characters(text, encoding);
 }
 
+static bool is_control(unsigned u)
+{
+    return (u < 0x20 && u != 9 && u != 10 && u != 13) || u == 0x7F;
+}
+
 bool rv_sq_text_has_controls(struct rv_span t, enum rv_sq_encoding encoding)
 {
-    size_t step = encoding == RV_SQ_UTF8 ? 1 : 2;
-    for (size_t i = 0; i + step <= t.len; i += step) {
-        unsigned u = step == 1 ? t.ptr[i] : utf16_unit(t, i, encoding);
-        if ((u < 0x20 && u != 9 && u != 10 && u != 13) || u == 0x7F)
-            return true;
+    unsigned found = 0; /* no way out early: so the compiler takes many bytes at a time */
+    if (encoding == RV_SQ_UTF8) {
+        for (size_t i = 0; i < t.len; i++) {
+            uint8_t c = t.ptr[i];
+            found |= (uint8_t)((uint8_t)(c < 0x20) & (uint8_t)(c != 9) & (uint8_t)(c != 10) & (uint8_t)(c != 13)) |
+                     (uint8_t)(c == 0x7F);
+        }
+        return found != 0;
     }
-    return false;
+    for (size_t i = 0; i + 2 <= t.len; i += 2)
+        found |= is_control(utf16_unit(t, i, encoding));
+    return found != 0;
 }
 
 uint32_t rv_sq_local_size(uint64_t payload, uint32_t usable, bool table_leaf)
@@ -164,25 +174,25 @@ uint32_t rv_sq_local_size(uint64_t payload, uint32_t usable, bool table_leaf)
     return k <= most ? k : least;
 }
 
-uint64_t rv_sq_mix(uint64_t h, uint64_t v)
-{
-    h ^= v;
-    h *= 0x9E3779B97F4A7C15ull;
-    return h ^ h >> 29;
-}
+/* Values of different types differ though their bytes are the same. */
+enum { HASH_NULL = 1, HASH_INTEGER, HASH_REAL, HASH_TEXT, HASH_BLOB };
 
-static uint64_t hash_bytes(uint64_t h, struct rv_span b)
+static uint64_t hash_bytes(uint64_t h, const uint8_t *p, size_t len)
 {
-    uint64_t word;
-    size_t i = 0;
-    for (; i + 8 <= b.len; i += 8) {
-        memcpy(&word, b.ptr + i, 8);
+    uint64_t word = 0;
+    h = rv_sq_mix(h, len);
+    for (size_t i = 0; i + 8 < len; i += 8) {
+        memcpy(&word, p + i, 8);
         h = rv_sq_mix(h, word);
     }
+    if (len >= 8) { /* the last eight, some of them twice */
+        memcpy(&word, p + len - 8, 8);
+        return rv_sq_mix(h, word);
+    }
     word = 0;
-    if (i < b.len)
-        memcpy(&word, b.ptr + i, b.len - i);
-    return rv_sq_mix(rv_sq_mix(h, word), b.len);
+    for (size_t i = 0; i < len; i++)
+        word = word << 8 | p[i];
+    return len > 0 ? rv_sq_mix(h, word) : h;
 }
 
 uint64_t rv_sq_value_hash(uint64_t h, const struct rv_sq_value *v)
@@ -190,17 +200,29 @@ uint64_t rv_sq_value_hash(uint64_t h, const struct rv_sq_value *v)
     uint64_t bits;
     switch (v->kind) {
     case RV_SQ_NULL:
-        return rv_sq_mix(h, 1);
+        return rv_sq_mix(h, HASH_NULL);
     case RV_SQ_REAL:
         memcpy(&bits, &v->real, sizeof bits);
-        return rv_sq_mix(rv_sq_mix(h, 3), bits);
+        return rv_sq_mix(h + HASH_REAL, bits);
     case RV_SQ_TEXT:
-        return hash_bytes(rv_sq_mix(h, 4), v->bytes);
+        return hash_bytes(h + HASH_TEXT, v->bytes.ptr, v->bytes.len);
     case RV_SQ_BLOB:
-        return hash_bytes(rv_sq_mix(h, 5), v->bytes);
+        return hash_bytes(h + HASH_BLOB, v->bytes.ptr, v->bytes.len);
     default:
-        return rv_sq_mix(rv_sq_mix(h, 2), (uint64_t)v->integer);
+        return rv_sq_mix(h + HASH_INTEGER, (uint64_t)v->integer);
     }
+}
+
+uint64_t rv_sq_body_hash(uint64_t h, uint64_t serial, const uint8_t *body)
+{
+    if (serial >= 12)
+        return hash_bytes(h + (serial & 1 ? HASH_TEXT : HASH_BLOB), body, (size_t)rv_sq_body_size(serial));
+    if (serial == 0 || serial > 9)
+        return rv_sq_mix(h, HASH_NULL);
+    if (serial == 8 || serial == 9)
+        return rv_sq_mix(h + HASH_INTEGER, serial - 8);
+    uint64_t v = (uint64_t)signed_be(body, (unsigned)rv_sq_body_size(serial));
+    return rv_sq_mix(h + (serial == 7 ? HASH_REAL : HASH_INTEGER), v);
 }
 
 unsigned rv_sq_record_values(struct rv_span record, struct rv_sq_value *out, unsigned most)

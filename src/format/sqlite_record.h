@@ -96,7 +96,13 @@ uint32_t rv_sq_local_size(uint64_t payload, uint32_t usable, bool table_leaf);
 
 /** Hash of a value, equal for equal values however they are stored. */
 uint64_t rv_sq_value_hash(uint64_t seed, const struct rv_sq_value *value);
-uint64_t rv_sq_mix(uint64_t hash, uint64_t value);
+/** The same of a body value as it is stored. */
+uint64_t rv_sq_body_hash(uint64_t seed, uint64_t serial, const uint8_t *body);
+static inline uint64_t rv_sq_mix(uint64_t hash, uint64_t value)
+{
+    hash = (hash ^ value) * 0x9E3779B97F4A7C15ull;
+    return hash ^ hash >> 29;
+}
 
 /** Values of a record that lies whole in `record`, at most `most`; returns how many could be read. */
 unsigned rv_sq_record_values(struct rv_span record, struct rv_sq_value *out, unsigned most);

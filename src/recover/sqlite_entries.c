@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BLOCKS_KEPT = 96, BLOCK_BYTES = RV_SQ_BLOCK * sizeof(struct rv_sq_entry), FILTER_HASHES = 4 };
+enum { BLOCKS_KEPT = 96, BLOCK_BYTES = RV_SQ_BLOCK * sizeof(struct rv_sq_entry) };
 enum { FILTER_BITS_LEAST = 1 << 16, FILTER_BITS_MOST = 1 << 28 };
 
 /* Growing array of fixed-size things. */
@@ -69,8 +69,6 @@ uint64_t rv_sq_row_hash(const struct rv_sq_row *row, uint16_t table)
     return h;
 }
 
-static const struct rv_sq_value null = { .kind = RV_SQ_NULL };
-
 bool rv_sq_record_hash(const struct rv_sq_table *t, uint16_t number, struct rv_span record, uint64_t *hash)
 {
     const uint8_t *p = record.ptr, *end = record.ptr + record.len;
@@ -86,17 +84,16 @@ bool rv_sq_record_hash(const struct rv_sq_table *t, uint16_t number, struct rv_s
         if (n == 0 || size > (uint64_t)(end - body))
             return false;
         p += n;
-        if (t->order[place] != t->ipk) {
-            struct rv_sq_value v = rv_sq_value(serial, body);
-            if (v.kind == RV_SQ_NULL) {
-                nulls++;
-            } else {
-                for (; nulls > 0; nulls--)
-                    h = rv_sq_value_hash(h, &null);
-                h = rv_sq_value_hash(h, &v);
-            }
+        if (t->order[place] == t->ipk) {
+            body += size;
+        } else if (serial == 0) {
+            nulls++; /* counts only when something follows */
+        } else {
+            for (; nulls > 0; nulls--)
+                h = rv_sq_body_hash(h, 0, NULL);
+            h = rv_sq_body_hash(h, serial, body);
+            body += size;
         }
-        body += size;
     }
     *hash = h;
     return true;
@@ -109,24 +106,27 @@ uint64_t rv_sq_rowid_hash(uint16_t table, int64_t rowid)
 
 /* ---- the filter ---- */
 
+/* All bits of a hash lie in one word, so that a question costs one look into memory. */
+static uint64_t filter_bits(uint64_t hash)
+{
+    uint64_t h = rv_sq_mix(hash, ~seed);
+    return 1ull << (h & 63) | 1ull << (h >> 6 & 63) | 1ull << (h >> 12 & 63) | 1ull << (h >> 18 & 63);
+}
+
+static uint64_t *filter_word(const struct rv_sq_entries *e, uint64_t hash)
+{
+    return &e->filter[(hash ^ hash >> 32) & e->filter_mask];
+}
+
 static bool filter_has(const struct rv_sq_entries *e, uint64_t hash)
 {
-    uint64_t step = hash >> 32 | 1;
-    for (unsigned i = 0; i < FILTER_HASHES; i++, hash += step) {
-        uint64_t bit = hash & e->filter_mask;
-        if (!(e->filter[bit / 64] >> bit % 64 & 1))
-            return false;
-    }
-    return true;
+    uint64_t bits = filter_bits(hash);
+    return (*filter_word(e, hash) & bits) == bits;
 }
 
 static void filter_add(struct rv_sq_entries *e, uint64_t hash)
 {
-    uint64_t step = hash >> 32 | 1;
-    for (unsigned i = 0; i < FILTER_HASHES; i++, hash += step) {
-        uint64_t bit = hash & e->filter_mask;
-        e->filter[bit / 64] |= 1ull << bit % 64;
-    }
+    *filter_word(e, hash) |= filter_bits(hash);
 }
 
 /* ---- the store ---- */
@@ -139,7 +139,7 @@ struct rv_sq_entries *rv_sq_entries_new(uint64_t file_bytes, struct rv_error *er
         bits *= 2;
     if (e != NULL) {
         e->spill = -1;
-        e->filter_mask = bits - 1;
+        e->filter_mask = bits / 64 - 1;
         e->filter = rv_alloc_array(bits / 64, sizeof *e->filter);
     }
     if (e == NULL || e->filter == NULL) {
@@ -251,6 +251,11 @@ bool rv_sq_entries_has_table(const struct rv_sq_entries *e, uint16_t table)
 bool rv_sq_entries_has_rowids(const struct rv_sq_entries *e, uint16_t table)
 {
     return e->has_rowids[table];
+}
+
+void rv_sq_entries_expect(const struct rv_sq_entries *e, uint64_t hash)
+{
+    __builtin_prefetch(filter_word(e, hash));
 }
 
 bool rv_sq_entries_may_have(const struct rv_sq_entries *e, uint64_t hash)

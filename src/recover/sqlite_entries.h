@@ -50,6 +50,8 @@ bool rv_sq_entries_has_rowids(const struct rv_sq_entries *entries, uint16_t tabl
 
 /** May an entry have this hash? Any thread, once all are added. */
 bool rv_sq_entries_may_have(const struct rv_sq_entries *entries, uint64_t hash);
+/** That question will be asked soon. */
+void rv_sq_entries_expect(const struct rv_sq_entries *entries, uint64_t hash);
 /** A live row for which that was true. */
 bool rv_sq_entries_add_live(struct rv_sq_entries *entries, const struct rv_sq_key *key, struct rv_error *err);
 

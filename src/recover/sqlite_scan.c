@@ -141,10 +141,11 @@ static bool carve_items(struct rv_sq_worker *w, struct rv_sq_batch *b, uint32_t 
         bool now = i < s->db.page_count;
         if (now && s->db.tidy[i])
             continue; /* neither residue nor rows */
-        if (now)
+        if (now) {
             note_pages(w, i + 1, i + 1);
-        if (now)
+            rv_sq_page_expect(&s->db, i + 2);
             rv_sq_count_residue(&s->db, i + 1, &w->sums);
+        }
         if (rv_sq_target_at(s, i, &target) && !rv_sq_carve(w->carver, &target, collect, &c, err))
             return false;
     }
@@ -204,24 +205,48 @@ static bool note_live(struct rv_sq_worker *w, struct rv_sq_batch *b, uint16_t ta
 }
 
 /* Only the hash of a live row is needed to strike out its copies. */
-static bool hash_live_cell(struct rv_sq_worker *w, struct rv_sq_batch *b, uint16_t table, const uint8_t *page,
-                           uint32_t at, struct rv_error *err)
+static bool live_key(struct rv_sq_worker *w, uint16_t table, const uint8_t *page, uint32_t at, struct rv_sq_key *key)
 {
     const struct rv_sq_db *db = &w->scan->db;
     const struct rv_sq_table *t = db->tables[table];
     struct rv_sq_cell cell;
     struct rv_error ignored;
-    struct rv_sq_key key = { .rowid_known = !t->without_rowid };
-    if (!rv_sq_cell_read(db, page, at, !t->without_rowid, &cell))
-        return true;
-    key.rowid = cell.rowid;
+    if (at + 4 > db->usable || !rv_sq_cell_read(db, page, at, !t->without_rowid, &cell))
+        return false;
+    *key = (struct rv_sq_key){ .rowid_known = !t->without_rowid, .rowid = cell.rowid };
     struct rv_span record = rv_span(page + cell.local_at, cell.local);
     if (cell.local < cell.payload) {
         if (!rv_sq_payload(db, page, &cell, &w->payload, &ignored))
-            return true;
+            return false;
         record = rv_buf_span(&w->payload);
     }
-    return !rv_sq_record_hash(t, table, record, &key.hash) || note_live(w, b, table, &key, err);
+    return rv_sq_record_hash(t, table, record, &key->hash);
+}
+
+/* In groups: all of a group's questions to the filter are on their way before the first is asked. */
+static bool hash_live_cells(struct rv_sq_worker *w, struct rv_sq_batch *b, uint16_t table, const uint8_t *page,
+                            const struct rv_sq_page_header *h, struct rv_error *err)
+{
+    enum { GROUP = 64 };
+    const struct rv_sq_entries *entries = w->scan->entries;
+    bool rowids = rv_sq_entries_has_rowids(entries, table);
+    struct rv_sq_key keys[GROUP];
+    for (uint32_t i = 0; i < h->cells;) {
+        unsigned count = 0;
+        for (; i < h->cells && count < GROUP; i++) {
+            struct rv_sq_key *key = &keys[count];
+            if (!live_key(w, table, page, rv_sq_cell_pointer(page, h, i) + (h->type == 2 ? 4 : 0), key))
+                continue;
+            rv_sq_entries_expect(entries, key->hash);
+            if (rowids && key->rowid_known)
+                rv_sq_entries_expect(entries, rv_sq_rowid_hash(table, key->rowid));
+            count++;
+        }
+        for (unsigned k = 0; k < count; k++)
+            if (!note_live(w, b, table, &keys[k], err))
+                return false;
+    }
+    return true;
 }
 
 static bool report_live_cell(struct rv_sq_worker *w, struct rv_sq_batch *b, struct rv_sq_hit *hit,
@@ -250,6 +275,8 @@ static bool live_page(struct rv_sq_worker *w, struct rv_sq_batch *b, uint32_t nu
     struct rv_sq_page_header h;
     if (page == NULL || !rv_sq_page_header(&s->db, page, number, &h))
         return true;
+    if (!s->options->live)
+        return hash_live_cells(w, b, owner, page, &h, err);
     for (uint32_t i = 0; i < h.cells; i++) {
         struct rv_sq_hit hit = { .page = page, .number = number, .table = owner, .bits = 99, .exact = true };
         hit.whole_image = true;
@@ -257,8 +284,7 @@ static bool live_page(struct rv_sq_worker *w, struct rv_sq_batch *b, uint32_t nu
         hit.at = rv_sq_cell_pointer(page, &h, i) + (h.type == 2 ? 4 : 0);
         if (hit.at + 4 > s->db.usable)
             continue;
-        if (!(s->options->live ? report_live_cell(w, b, &hit, &h, err)
-                               : hash_live_cell(w, b, owner, page, hit.at, err)))
+        if (!report_live_cell(w, b, &hit, &h, err))
             return false;
     }
     return true;
@@ -276,6 +302,7 @@ static bool live_pages(struct rv_sq_worker *w, struct rv_sq_batch *b, uint32_t f
         if ((kind != RV_SQ_PAGE_TABLE_LEAF) != s->db.tables[owner]->without_rowid)
             continue;
         note_pages(w, n, n);
+        rv_sq_page_expect(&s->db, n + 1);
         if (!live_page(w, b, n, err))
             return false;
     }
