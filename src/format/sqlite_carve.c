@@ -162,12 +162,22 @@ static bool try_first_serials(struct rv_sq_carver *c, const struct region *r, st
     return true;
 }
 
-static bool try_scars(struct rv_sq_carver *c, const struct region *r, uint16_t table, uint32_t at, struct rv_error *err)
+/* The strongest candidate that begins at `at`, NULL none. */
+static const struct rv_sq_candidate *strongest_at(const struct rv_sq_carver *c, uint32_t at)
+{
+    const struct rv_sq_candidate *best = NULL;
+    for (int32_t i = c->first[at]; i >= 0; i = c->candidates[i].next)
+        if (best == NULL || c->candidates[i].bits > best->bits)
+            best = &c->candidates[i];
+    return best;
+}
+
+static const double beyond_doubt = 36;
+
+static bool try_scars(struct rv_sq_carver *c, const struct region *r, uint16_t table, uint32_t at, double scar,
+                      struct rv_error *err)
 {
     const struct rv_sq_table *t = c->db->tables[table];
-    double scar = scar_bits(c, r, at);
-    if (scar <= 0)
-        return true;
     struct rv_sq_spot spot = rv_sq_spot_at(c, r->page, table, at, r->end);
     uint32_t told = at + rv_sq_u16(r->page + at + 2);
     struct rv_sq_parsed p;
@@ -181,6 +191,11 @@ static bool try_scars(struct rv_sq_carver *c, const struct region *r, uint16_t t
             if (!offer(c, r, what, &p, err))
                 return false;
         }
+        /* A record that is whole, beyond doubt, and fills the hole as the scar says: nothing else is to be read here.
+         */
+        const struct rv_sq_candidate *best = layout >= 4 && told == r->end ? strongest_at(c, at) : NULL;
+        if (best != NULL && best->end == told && best->bits >= beyond_doubt)
+            return true;
     }
     for (unsigned columns = t->stored; columns >= t->least_stored && columns > 1; columns--)
         if (!try_first_serials(c, r, (struct reading){ table, at, 2, scar }, columns, err))
@@ -188,16 +203,41 @@ static bool try_scars(struct rv_sq_carver *c, const struct region *r, uint16_t t
     return true;
 }
 
-static bool try_table(struct rv_sq_carver *c, const struct region *r, uint16_t table, uint32_t at, struct rv_error *err)
+/* What can begin at a place, whatever the table: most bytes are turned away here. */
+struct outlook {
+    bool row, entry; /* a whole cell with a rowid; without */
+    double scar;     /* bits for a freeblock header, 0 none */
+};
+
+static struct outlook look_at(const struct rv_sq_carver *c, const struct region *r, uint32_t at)
+{
+    const uint8_t *p = r->page + at, *end = r->page + r->end;
+    struct outlook out = { .scar = scar_bits(c, r, at) };
+    uint64_t payload = 0, rowid = 0, head = 0;
+    unsigned n = *p < 2 ? 0 : rv_sq_varint_strict(p, end, &payload), m;
+    if (n == 0)
+        return out;
+    m = rv_sq_varint_strict(p + n, end, &head);
+    out.entry = m != 0 && head >= 2 && head <= payload && head <= (uint64_t)(end - p) - n;
+    m = rv_sq_varint_strict(p + n, end, &rowid);
+    n += m;
+    out.row = m != 0 && rv_sq_varint_strict(p + n, end, &head) != 0 && head >= 2 && head <= payload &&
+              head <= (uint64_t)(end - p) - n;
+    return out;
+}
+
+static bool try_table(struct rv_sq_carver *c, const struct region *r, uint16_t table, uint32_t at,
+                      const struct outlook *outlook, struct rv_error *err)
 {
     static const double whole = 12; /* payload length and header length both hold */
     struct rv_sq_spot spot = rv_sq_spot_at(c, r->page, table, at, r->end);
     struct rv_sq_parsed p;
-    if (rv_sq_cell_whole(&spot, &p) && !offer(c, r, (struct reading){ table, at, 0, whole }, &p, err))
+    if ((spot.table->without_rowid ? outlook->entry : outlook->row) && rv_sq_cell_whole(&spot, &p) &&
+        !offer(c, r, (struct reading){ table, at, 0, whole }, &p, err))
         return false;
     /* Half destroyed rows of tables that live elsewhere could not be told from chance. */
     bool likely = r->owner == RV_SQ_NO_TABLE || r->owner == table || spot.table->dropped;
-    return !likely || try_scars(c, r, table, at, err);
+    return !likely || outlook->scar <= 0 || try_scars(c, r, table, at, outlook->scar, err);
 }
 
 static bool table_may_lie_here(const struct rv_sq_carver *c, const struct region *r, uint16_t table)
@@ -208,34 +248,28 @@ static bool table_may_lie_here(const struct rv_sq_carver *c, const struct region
     return table != 0 || r->owner == 0; /* schema rows lie in schema pages */
 }
 
-/* The strongest candidate that begins at `at`, NULL none. */
-static const struct rv_sq_candidate *strongest_at(const struct rv_sq_carver *c, uint32_t at)
-{
-    const struct rv_sq_candidate *best = NULL;
-    for (int32_t i = c->first[at]; i >= 0; i = c->candidates[i].next)
-        if (best == NULL || c->candidates[i].bits > best->bits)
-            best = &c->candidates[i];
-    return best;
-}
-
 /*
  * All readings of a region. A reading beyond doubt needs no rivals: neither other tables at its place nor
  * other starts inside it. So residue costs time by the row, and only unexplained bytes cost it by the byte.
  */
 static bool gather(struct rv_sq_carver *c, const struct region *r, struct rv_error *err)
 {
-    static const double beyond_doubt = 36;
     c->candidate_count = 0;
     memset(c->first + r->start, 0xFF, (r->end - r->start + 1) * sizeof *c->first);
     for (uint32_t at = r->start; at + 4 <= r->end;) {
         const struct rv_sq_candidate *best = NULL;
+        struct outlook outlook = look_at(c, r, at);
+        if (!outlook.row && !outlook.entry && outlook.scar <= 0) {
+            at++;
+            continue;
+        }
         if (r->owner != RV_SQ_NO_TABLE && table_may_lie_here(c, r, r->owner)) {
-            if (!try_table(c, r, r->owner, at, err))
+            if (!try_table(c, r, r->owner, at, &outlook, err))
                 return false;
             best = strongest_at(c, at);
         }
         for (uint16_t table = 0; table < c->db->table_count && (best == NULL || best->bits < beyond_doubt); table++)
-            if (table != r->owner && table_may_lie_here(c, r, table) && !try_table(c, r, table, at, err))
+            if (table != r->owner && table_may_lie_here(c, r, table) && !try_table(c, r, table, at, &outlook, err))
                 return false;
         best = strongest_at(c, at);
         at = best != NULL && best->bits >= beyond_doubt ? best->end : at + 1;

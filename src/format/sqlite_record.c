@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "format/sqlite_record.h"
 
+#include <endian.h>
 #include <string.h>
 
 unsigned rv_sq_varint_long(const uint8_t *p, const uint8_t *end, uint64_t *value)
@@ -31,12 +32,30 @@ unsigned rv_sq_varint_size(uint64_t value)
     return n;
 }
 
+static uint32_t be32(const uint8_t *p)
+{
+    uint32_t v;
+    memcpy(&v, p, sizeof v);
+    return be32toh(v);
+}
+
+/* A big-endian integer of 1, 2, 3, 4, 6 or 8 bytes. */
 static int64_t signed_be(const uint8_t *p, unsigned n)
 {
-    uint64_t v = p[0] & 0x80 ? ~(uint64_t)0 : 0;
-    for (unsigned i = 0; i < n; i++)
-        v = v << 8 | p[i];
-    return (int64_t)v;
+    switch (n) {
+    case 1:
+        return (int8_t)p[0];
+    case 2:
+        return (int16_t)(p[0] << 8 | p[1]);
+    case 3:
+        return (int32_t)((uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8) >> 8;
+    case 4:
+        return (int32_t)be32(p);
+    case 6:
+        return (int64_t)((uint64_t)be32(p) << 32 | (uint64_t)p[4] << 24 | (uint64_t)p[5] << 16) >> 16;
+    default:
+        return (int64_t)((uint64_t)be32(p) << 32 | be32(p + 4));
+    }
 }
 
 struct rv_sq_value rv_sq_value(uint64_t serial, const uint8_t *body)

@@ -7,21 +7,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where the next byte goes. Room was asked for before: for a row's frame at once, for each value by its size. */
+/* Where the next byte goes. Room is asked for first: for a row's frame at once, for each value by its size. */
 struct pen {
-    uint8_t *at;
+    struct rv_buf *out;
+    uint8_t *at, *end;
 };
 
-static bool pen_room(struct rv_buf *out, size_t most, struct pen *pen, struct rv_error *err)
+static bool pen_grow(struct pen *pen, size_t most, struct rv_error *err)
 {
-    pen->at = rv_buf_reserve(out, most, err);
+    if (pen->at != NULL)
+        pen->out->len = (size_t)(pen->at - pen->out->data);
+    pen->at = rv_buf_reserve(pen->out, most, err);
+    pen->end = pen->out->data + pen->out->room;
     return pen->at != NULL;
 }
 
-static bool pen_down(struct rv_buf *out, const struct pen *pen)
+static inline bool pen_room(struct pen *pen, size_t most, struct rv_error *err)
 {
-    out->len = (size_t)(pen->at - out->data);
-    return true;
+    return (size_t)(pen->end - pen->at) >= most || pen_grow(pen, most, err);
 }
 
 static inline __attribute__((always_inline)) void put(struct pen *pen, const char *text)
@@ -80,38 +83,35 @@ static void put_text(struct pen *pen, struct rv_span utf8)
 }
 
 /* Long ones piece by piece: they seldom need the room that they might. */
-static bool add_string(struct rv_buf *out, struct rv_span utf8, struct rv_error *err)
+static bool add_string(struct pen *pen, struct rv_span utf8, struct rv_error *err)
 {
     enum { PIECE = 1 << 16 };
-    struct pen pen;
     size_t at = 0;
     do {
         size_t len = utf8.len - at < PIECE ? utf8.len - at : PIECE;
-        if (!pen_room(out, len * ESCAPED + 2, &pen, err))
+        if (!pen_room(pen, len * ESCAPED + 2, err))
             return false;
         if (at == 0)
-            put(&pen, "\"");
-        put_text(&pen, rv_span(utf8.ptr + at, len));
+            put(pen, "\"");
+        put_text(pen, rv_span(utf8.ptr + at, len));
         at += len;
         if (at == utf8.len)
-            put(&pen, "\"");
-        pen_down(out, &pen);
+            put(pen, "\"");
     } while (at < utf8.len);
     return true;
 }
 
-static bool add_blob(struct rv_buf *out, struct rv_span bytes, struct rv_error *err)
+static bool add_blob(struct pen *pen, struct rv_span bytes, struct rv_error *err)
 {
-    struct pen pen;
-    if (!pen_room(out, 2 * bytes.len + 16, &pen, err))
+    if (!pen_room(pen, 2 * bytes.len + 16, err))
         return false;
-    put(&pen, "{\"b\":\"");
+    put(pen, "{\"b\":\"");
     for (size_t i = 0; i < bytes.len; i++) {
-        *pen.at++ = (uint8_t)hex[bytes.ptr[i] >> 4];
-        *pen.at++ = (uint8_t)hex[bytes.ptr[i] & 15];
+        *pen->at++ = (uint8_t)hex[bytes.ptr[i] >> 4];
+        *pen->at++ = (uint8_t)hex[bytes.ptr[i] & 15];
     }
-    put(&pen, "\"}");
-    return pen_down(out, &pen);
+    put(pen, "\"}");
+    return true;
 }
 
 /* Decimal digits of v; at least `least` of them. */
@@ -134,34 +134,78 @@ static void put_integer(struct pen *pen, int64_t v)
     put_digits(pen, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, 1);
 }
 
+static uint64_t power_of_ten(unsigned k)
+{
+    static const uint64_t powers[] = {
+        1,
+        10,
+        100,
+        1000,
+        10000,
+        100000,
+        1000000,
+        10000000,
+        100000000,
+        1000000000,
+        10000000000,
+        100000000000,
+        1000000000000,
+        10000000000000,
+        100000000000000,
+        1000000000000000,
+        10000000000000000,
+        100000000000000000,
+        1000000000000000000,
+        10000000000000000000u,
+    };
+    return powers[k];
+}
+
+/* m / 2^f rounded to k decimals, as an integer; and whether those read back as the same double. */
+static uint64_t decimals(uint64_t m, unsigned f, unsigned k, bool *same)
+{
+    uint64_t ten = power_of_ten(k);
+    unsigned narrow = m == 1ull << 52; /* below a power of two the doubles lie twice as close */
+    __uint128_t exact = (__uint128_t)m * ten;
+    uint64_t d = (uint64_t)((exact + ((__uint128_t)1 << f >> 1)) >> f);
+    __uint128_t there = (__uint128_t)d << f, off = there > exact ? there - exact : exact - there;
+    *same = (off << (1 + narrow)) < ten;
+    return d;
+}
+
 /*
  * The shortest decimal that reads back as the same double, by exact integers: v = m / 2^f with m of 53 bits, and a
  * decimal d / 10^k names v when it lies within half a step of m. For numbers of everyday size: 10^k and m * 10^k fit.
+ * What k decimals can name, more can name too: the fewest are found by halving.
  */
 static bool put_everyday(struct pen *pen, double v)
 {
-    enum { DECIMALS_MAX = 19 };
     double size = fabs(v);
     int exponent;
+    unsigned low = 1, high = 19;
+    bool same;
     if (!(size >= 0.01 && size < 9007199254740992.0))
         return false;
-    uint64_t m = (uint64_t)ldexp(frexp(size, &exponent), 53), ten = 1;
-    unsigned f = (unsigned)(53 - exponent), k = 0;
-    unsigned narrow = m == 1ull << 52; /* below a power of two the doubles lie twice as close */
-    for (; k < DECIMALS_MAX; k++, ten *= 10) {
-        __uint128_t exact = (__uint128_t)m * ten;
-        uint64_t d = (uint64_t)((exact + ((__uint128_t)1 << f >> 1)) >> f);
-        __uint128_t there = (__uint128_t)d << f, off = there > exact ? there - exact : exact - there;
-        if (k == 0 || (off << (1 + narrow)) >= ten)
-            continue;
-        if (v < 0)
-            put(pen, "-");
-        put_digits(pen, d / ten, 1);
-        put(pen, ".");
-        put_digits(pen, d % ten, k);
-        return true;
+    uint64_t m = (uint64_t)ldexp(frexp(size, &exponent), 53);
+    unsigned f = (unsigned)(53 - exponent);
+    while (size * (double)power_of_ten(high) >= 1.8e19)
+        high--; /* all its digits must fit 64 bits */
+    for (unsigned k = high < 6 ? high : 6; low < high; k = low + (high - low) / 2) {
+        decimals(m, f, k, &same);
+        if (same)
+            high = k;
+        else
+            low = k + 1;
     }
-    return false;
+    uint64_t d = decimals(m, f, low, &same), ten = power_of_ten(low);
+    if (!same)
+        return false;
+    if (v < 0)
+        put(pen, "-");
+    put_digits(pen, d / ten, 1);
+    put(pen, ".");
+    put_digits(pen, d % ten, low);
+    return true;
 }
 
 enum { NUMBER_MAX = 48 }; /* bytes of any number */
@@ -187,39 +231,39 @@ static void put_real(struct pen *pen, double v)
         put(pen, ".0");
 }
 
-static bool add_number(struct rv_buf *out, const struct rv_sq_value *v, struct rv_error *err)
+static bool add_number(struct pen *pen, const struct rv_sq_value *v, struct rv_error *err)
 {
-    struct pen pen;
-    if (!pen_room(out, NUMBER_MAX, &pen, err))
+    if (!pen_room(pen, NUMBER_MAX, err))
         return false;
     if (v->kind == RV_SQ_NULL)
-        put(&pen, "null");
+        put(pen, "null");
     else if (v->kind == RV_SQ_UNKNOWN)
-        put(&pen, "{\"?\":1}");
+        put(pen, "{\"?\":1}");
     else if (v->kind == RV_SQ_REAL)
-        put_real(&pen, v->real);
+        put_real(pen, v->real);
     else
-        put_integer(&pen, v->integer);
-    return pen_down(out, &pen);
+        put_integer(pen, v->integer);
+    return true;
 }
 
-static bool add_value(struct rv_buf *out, const struct rv_sq_value *v, enum rv_sq_encoding encoding,
-                      struct rv_error *err)
+static bool add_value(struct pen *pen, const struct rv_sq_value *v, enum rv_sq_encoding encoding, struct rv_error *err)
 {
     if (v->kind == RV_SQ_BLOB)
-        return add_blob(out, v->bytes, err);
+        return add_blob(pen, v->bytes, err);
     if (v->kind != RV_SQ_TEXT)
-        return add_number(out, v, err);
+        return add_number(pen, v, err);
     if (encoding == RV_SQ_UTF8)
-        return add_string(out, v->bytes, err);
+        return add_string(pen, v->bytes, err);
     struct rv_buf utf8 = RV_BUF(1u << 30);
-    bool fine = rv_sq_text_to_utf8(v->bytes, encoding, &utf8, err) && add_string(out, rv_buf_span(&utf8), err);
+    bool fine = rv_sq_text_to_utf8(v->bytes, encoding, &utf8, err) && add_string(pen, rv_buf_span(&utf8), err);
     rv_buf_clear(&utf8);
     return fine;
 }
 
 static const struct rv_sq_value *stored_value(const struct rv_sq_row *row, unsigned declared)
 {
+    if (declared < row->count && row->table->order[declared] == declared)
+        return &row->values[declared]; /* nearly always */
     for (unsigned i = 0; i < row->count; i++)
         if (row->table->order[i] == declared)
             return &row->values[i];
@@ -243,14 +287,16 @@ struct rv_sq_value rv_sq_shown_value(const struct rv_sq_row *row, unsigned decla
     return v;
 }
 
-static bool add_values(struct rv_buf *out, const struct rv_sq_row *row, enum rv_sq_encoding encoding,
-                       struct rv_error *err)
+static bool add_values(struct pen *pen, const struct rv_sq_row *row, enum rv_sq_encoding encoding, struct rv_error *err)
 {
     for (unsigned i = 0; i < row->table->count; i++) {
         bool ours;
         struct rv_sq_value v = rv_sq_shown_value(row, i, &ours);
-        if ((i > 0 && !rv_buf_add(out, RV_SPAN_TEXT(","), err)) ||
-            !add_value(out, &v, ours ? RV_SQ_UTF8 : encoding, err))
+        if (!pen_room(pen, 1, err))
+            return false;
+        if (i > 0)
+            put(pen, ",");
+        if (!add_value(pen, &v, ours ? RV_SQ_UTF8 : encoding, err))
             return false;
     }
     return true;
@@ -259,10 +305,11 @@ static bool add_values(struct rv_buf *out, const struct rv_sq_row *row, enum rv_
 const char *const rv_sq_origin_names[RV_SQ_ORIGINS] = { "table", "gap", "freeblock", "free-page", "wal", "journal" };
 const char *const rv_sq_status_names[] = { "live", "deleted", "updated", "recovered" };
 
-static bool add_name(struct rv_buf *out, const char *name, struct rv_error *err)
+static bool add_name(struct pen *pen, const char *name, struct rv_error *err)
 {
-    return name != NULL ? add_string(out, rv_span(name, strlen(name)), err)
-                        : rv_buf_add(out, RV_SPAN_TEXT("null"), err);
+    if (name != NULL)
+        return add_string(pen, rv_span(name, strlen(name)), err);
+    return add_number(pen, &(struct rv_sq_value){ .kind = RV_SQ_NULL }, err);
 }
 
 static void put_number(struct pen *pen, const char *name, uint64_t value)
@@ -271,38 +318,58 @@ static void put_number(struct pen *pen, const char *name, uint64_t value)
     put_digits(pen, value, 1);
 }
 
-static bool add_end(struct rv_buf *out, const struct rv_sq_found *f, struct rv_error *err)
+enum { FRAME_MAX = 512 }; /* bytes of what a row has beside its names and values */
+
+static bool add_begin(struct pen *pen, const struct rv_sq_found *f, struct rv_error *err)
 {
-    enum { FRAME_MAX = 512 };
-    struct pen pen;
-    unsigned thousandths = (unsigned)lround(f->confidence * 1000);
-    if (!pen_room(out, FRAME_MAX, &pen, err))
+    const struct rv_sq_row *row = f->row;
+    if (!pen_room(pen, FRAME_MAX, err))
         return false;
-    put(&pen, "],\"source\":\"");
-    put(&pen, rv_sq_origin_names[f->hit->origin]);
-    put(&pen, "\",\"status\":\"");
-    put(&pen, rv_sq_status_names[f->status]);
-    put_number(&pen, "\",\"confidence\":", thousandths / 1000);
-    put(&pen, ".");
-    put_digits(&pen, thousandths % 1000, 3);
-    put_number(&pen, ",\"page\":", f->hit->number);
-    put_number(&pen, ",\"offset\":", f->hit->at);
-    put(&pen, "}");
-    return pen_down(out, &pen);
+    put(pen, "{\"table\":");
+    if (!add_name(pen, f->table_uncertain ? NULL : row->table->name, err) || !pen_room(pen, FRAME_MAX, err))
+        return false;
+    put(pen, ",\"rowid\":");
+    if (row->rowid_known)
+        put_integer(pen, row->rowid);
+    else
+        put(pen, "null");
+    put(pen, ",\"values\":[");
+    return true;
+}
+
+static bool add_end(struct pen *pen, const struct rv_sq_found *f, struct rv_error *err)
+{
+    unsigned thousandths = (unsigned)lround(f->confidence * 1000);
+    const char *name = f->row->table->name;
+    if (!pen_room(pen, FRAME_MAX, err))
+        return false;
+    put(pen, "]");
+    if (f->table_uncertain && name != NULL) {
+        put(pen, ",\"table_likely\":");
+        if (!add_name(pen, name, err) || !pen_room(pen, FRAME_MAX, err))
+            return false;
+        put(pen, ",\"note\":[\"a dropped table of the same form may have held it\"]");
+    }
+    put(pen, ",\"source\":\"");
+    put(pen, rv_sq_origin_names[f->hit->origin]);
+    put(pen, "\",\"status\":\"");
+    put(pen, rv_sq_status_names[f->status]);
+    put_number(pen, "\",\"confidence\":", thousandths / 1000);
+    put(pen, ".");
+    put_digits(pen, thousandths % 1000, 3);
+    put_number(pen, ",\"page\":", f->hit->number);
+    put_number(pen, ",\"offset\":", f->hit->at);
+    put(pen, "}");
+    return true;
 }
 
 bool rv_sq_found_json(const struct rv_sq_found *f, enum rv_sq_encoding encoding, struct rv_buf *out,
                       struct rv_error *err)
 {
-    const struct rv_sq_row *row = f->row;
-    struct rv_sq_value rowid = { .kind = row->rowid_known ? RV_SQ_INT8 : RV_SQ_NULL, .integer = row->rowid };
-    const char *name = row->table->name;
-    bool likely = f->table_uncertain && name != NULL;
-    return rv_buf_add(out, RV_SPAN_TEXT("{\"table\":"), err) && add_name(out, likely ? NULL : name, err) &&
-           rv_buf_add(out, RV_SPAN_TEXT(",\"rowid\":"), err) && add_number(out, &rowid, err) &&
-           rv_buf_add(out, RV_SPAN_TEXT(",\"values\":["), err) && add_values(out, row, encoding, err) &&
-           (!likely ||
-            (rv_buf_add(out, RV_SPAN_TEXT("],\"table_likely\":"), err) && add_name(out, name, err) &&
-             rv_buf_add(out, RV_SPAN_TEXT(",\"note\":[\"a dropped table of the same form may have held it\""), err))) &&
-           add_end(out, f, err);
+    struct pen pen = { .out = out };
+    bool fine = pen_grow(&pen, FRAME_MAX, err);
+    fine = fine && add_begin(&pen, f, err) && add_values(&pen, f->row, encoding, err) && add_end(&pen, f, err);
+    if (pen.at != NULL)
+        out->len = (size_t)(pen.at - out->data);
+    return fine;
 }

@@ -154,9 +154,13 @@ static bool carve_items(struct rv_sq_worker *w, struct rv_sq_batch *b, uint32_t 
 
 static bool take_entries(struct rv_sq_scan_state *s, struct rv_sq_batch *b, struct rv_error *err)
 {
-    for (size_t i = 0; i < b->entry_count; i++)
+    enum { AHEAD = 8 };
+    for (size_t i = 0; i < b->entry_count; i++) {
+        if (i + AHEAD < b->entry_count)
+            rv_sq_entries_expect(s->entries, b->entries[i + AHEAD].hash);
         if (!rv_sq_entries_add(s->entries, &b->entries[i], err))
             return false;
+    }
     b->entry_count = 0;
     return true;
 }
