@@ -174,29 +174,45 @@ static const struct rv_sq_candidate *strongest_at(const struct rv_sq_carver *c, 
 
 static const double beyond_doubt = 36;
 
+/* One layout: of 3 the count of columns is open too (rows from before an ALTER TABLE ADD COLUMN have fewer). */
+static bool try_layout(struct rv_sq_carver *c, const struct region *r, struct reading what, struct rv_error *err)
+{
+    struct rv_sq_spot spot = rv_sq_spot_at(c, r->page, what.table, what.at, r->end);
+    const struct rv_sq_table *t = spot.table;
+    uint32_t told = what.at + rv_sq_u16(r->page + what.at + 2);
+    unsigned least = what.layout == 3 ? t->least_stored : t->stored;
+    double scar = what.extra + (what.layout >= 4 ? 6 : 1);
+    struct rv_sq_parsed p;
+    for (unsigned columns = t->stored; columns >= least && columns > 0; columns--) {
+        if (!rv_sq_cell_scarred(&spot, (struct rv_sq_scar){ what.layout, columns, 0 }, &p))
+            continue;
+        what.extra = scar + (p.end == told ? 4 : 0);
+        if (!offer(c, r, what, &p, err))
+            return false;
+    }
+    return true;
+}
+
+/* The byte where a record's header length would stand; longer ones than 127 begin with a continued byte. */
+static bool head_possible(const struct rv_sq_table *t, const struct region *r, uint32_t at)
+{
+    return at < r->end && r->page[at] > t->least_stored && (r->page[at] >= 0x80 || r->page[at] <= r->end - at);
+}
+
 static bool try_scars(struct rv_sq_carver *c, const struct region *r, uint16_t table, uint32_t at, double scar,
                       struct rv_error *err)
 {
     const struct rv_sq_table *t = c->db->tables[table];
-    struct rv_sq_spot spot = rv_sq_spot_at(c, r->page, table, at, r->end);
     uint32_t told = at + rv_sq_u16(r->page + at + 2);
-    struct rv_sq_parsed p;
-    for (unsigned layout = 3; layout <= LAYOUT_MAX; layout++) {
-        /* Rows from before an ALTER TABLE ADD COLUMN have fewer columns; only a lost header length leaves that open. */
-        unsigned least = layout == 3 ? t->least_stored : t->stored;
-        for (unsigned columns = t->stored; columns >= least && columns > 0; columns--) {
-            if (!rv_sq_cell_scarred(&spot, (struct rv_sq_scar){ layout, columns, 0 }, &p))
-                continue;
-            struct reading what = { table, at, layout, scar + (layout >= 4 ? 6 : 1) + (p.end == told ? 4 : 0) };
-            if (!offer(c, r, what, &p, err))
-                return false;
-        }
-        /* A record that is whole, beyond doubt, and fills the hole as the scar says: nothing else is to be read here.
-         */
-        const struct rv_sq_candidate *best = layout >= 4 && told == r->end ? strongest_at(c, at) : NULL;
-        if (best != NULL && best->end == told && best->bits >= beyond_doubt)
-            return true;
-    }
+    for (unsigned layout = 4; layout <= LAYOUT_MAX; layout++)
+        if (head_possible(t, r, at + layout) && !try_layout(c, r, (struct reading){ table, at, layout, scar }, err))
+            return false;
+    /* A record that is whole, beyond doubt, and fills the hole as the scar says: nothing else is to be read here. */
+    const struct rv_sq_candidate *best = told == r->end ? strongest_at(c, at) : NULL;
+    if (best != NULL && best->end == told && best->bits >= beyond_doubt)
+        return true;
+    if (!try_layout(c, r, (struct reading){ table, at, 3, scar }, err))
+        return false;
     for (unsigned columns = t->stored; columns >= t->least_stored && columns > 1; columns--)
         if (!try_first_serials(c, r, (struct reading){ table, at, 2, scar }, columns, err))
             return false;
@@ -412,6 +428,13 @@ static bool take_cells(struct rv_sq_carver *c, struct rv_error *err)
         struct rv_sq_cell cell;
         struct rv_sq_parsed p;
         bool row = false;
+        if (!target->cells_are_rows && c->header.type == 13 && at >= c->header.pointers + 2 * c->header.cells) {
+            int64_t rowid;
+            uint32_t local_at, end = rv_sq_cell_short(c->db, target->page, at, &rowid, &local_at);
+            memset(c->taken + at, 1, end > at ? end - at : 0);
+            if (end != 0)
+                continue;
+        }
         if (at < c->header.pointers + 2 * c->header.cells ||
             !rv_sq_cell_read(c->db, target->page, at, c->header.type == 13, &cell))
             continue;

@@ -47,6 +47,8 @@ struct rv_sq_row {
     bool rowid_known;
     bool mended;                                  /* its overflow chain was led astray and guessed */
     unsigned count;                               /* stored values present */
+    struct rv_span body;                          /* the record's bytes on the page itself, without its header */
+    uint64_t payload;                             /* bytes of the whole record */
     struct rv_sq_value values[RV_SQ_COLUMNS_MAX]; /* stored order; borrowed from page or carver until the next call */
 };
 

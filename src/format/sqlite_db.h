@@ -147,6 +147,34 @@ struct rv_sq_cell {
 bool rv_sq_cell_read(const struct rv_sq_db *db, const uint8_t *page, uint32_t at, bool table_leaf,
                      struct rv_sq_cell *out);
 
+/*
+ * A cell of a table leaf without overflow pages, away from the end of the page: nearly all there are. Returns its end,
+ * and where its record begins; 0 when rv_sq_cell_read() has to look.
+ */
+static inline uint32_t rv_sq_cell_short(const struct rv_sq_db *db, const uint8_t *page, uint32_t at, int64_t *rowid,
+                                        uint32_t *local_at)
+{
+    enum { HEAD_MAX = 2 + 9 };
+    const uint8_t *p = page + at;
+    if (at + HEAD_MAX > db->usable)
+        return 0;
+    uint32_t payload = *p++;
+    if (payload >= 0x80) {
+        payload = (payload & 0x7F) << 7 | *p;
+        if (*p++ >= 0x80)
+            return 0;
+    }
+    uint64_t v = *p & 0x7F;
+    for (unsigned i = 0; i < 7 && *p >= 0x80; i++)
+        v = v << 7 | (*++p & 0x7F);
+    if (*p++ >= 0x80 || payload > db->usable - 35)
+        return 0;
+    *local_at = (uint32_t)(p - page);
+    *rowid = (int64_t)v;
+    uint32_t end = *local_at + payload;
+    return end >= at + 4 && end <= db->usable ? end : 0;
+}
+
 /**
  * Damaged databases: leaf pages are given to the table whose index entries name their rows, where the tree
  * says otherwise (root or child pointers that lead into another table).

@@ -130,32 +130,6 @@ void rv_sq_page_expect(const struct rv_sq_db *db, uint32_t number)
         __builtin_prefetch(page + at);
 }
 
-/*
- * A cell of a table leaf without overflow pages, away from the end of the page: nearly all there are. Returns its end,
- * 0 when rv_sq_cell_read() has to look.
- */
-static inline uint32_t short_cell(const struct rv_sq_db *db, const uint8_t *page, uint32_t at, uint64_t *rowid)
-{
-    enum { HEAD_MAX = 2 + 9 };
-    const uint8_t *p = page + at;
-    if (at + HEAD_MAX > db->usable)
-        return 0;
-    uint32_t payload = *p++;
-    if (payload >= 0x80) {
-        payload = (payload & 0x7F) << 7 | *p;
-        if (*p++ >= 0x80)
-            return 0;
-    }
-    uint64_t v = *p & 0x7F;
-    for (unsigned i = 0; i < 7 && *p >= 0x80; i++)
-        v = v << 7 | (*++p & 0x7F);
-    if (*p++ >= 0x80 || payload > db->usable - 35)
-        return 0;
-    uint32_t end = (uint32_t)(p - page) + payload;
-    *rowid = v;
-    return end >= at + 4 && end <= db->usable ? end : 0;
-}
-
 static bool check_leaf(struct rv_sq_db *db, uint32_t number, struct rv_sq_leaves *out, struct rv_error *err)
 {
     const uint8_t *page = rv_sq_page(db, number);
@@ -170,11 +144,12 @@ static bool check_leaf(struct rv_sq_db *db, uint32_t number, struct rv_sq_leaves
     bool table_leaf = h.type == 13;
     for (uint32_t i = 0; i < h.cells; i++) {
         struct rv_sq_cell cell;
-        uint64_t rowid;
-        uint32_t at = rv_sq_cell_pointer(page, &h, i), end = table_leaf ? short_cell(db, page, at, &rowid) : 0;
+        int64_t rowid;
+        uint32_t local_at, at = rv_sq_cell_pointer(page, &h, i),
+                           end = table_leaf ? rv_sq_cell_short(db, page, at, &rowid, &local_at) : 0;
         if (end != 0) {
             filled += end - at;
-            rowid_max = rowid > rowid_max ? rowid : rowid_max;
+            rowid_max = (uint64_t)rowid > rowid_max ? (uint64_t)rowid : rowid_max; /* seven bits each: not negative */
             continue;
         }
         if (!rv_sq_cell_read(db, page, at, table_leaf, &cell)) {

@@ -18,12 +18,17 @@ static uint32_t mended_next(struct rv_sq_carver *c, uint32_t here, uint32_t next
     return here < db->page_count && db->kind[here] == RV_SQ_PAGE_UNKNOWN ? here + 1 : 0;
 }
 
-static bool assemble(struct rv_sq_carver *c, const struct rv_sq_hit *hit, const struct rv_sq_parsed *p)
+/* The record's bytes: on the page itself, or put together with its overflow chain. */
+static bool assemble(struct rv_sq_carver *c, const struct rv_sq_hit *hit, const struct rv_sq_parsed *p,
+                     struct rv_span *record)
 {
     struct rv_error err;
     c->payload.len = 0;
     c->mended = false;
-    if (!rv_buf_add(&c->payload, rv_span(hit->page + p->record, p->local), &err))
+    *record = rv_span(hit->page + p->record, p->local);
+    if (p->local == p->payload)
+        return true;
+    if (!rv_buf_add(&c->payload, *record, &err))
         return false;
     uint64_t left = p->payload - p->local;
     uint32_t next = p->overflow;
@@ -33,6 +38,7 @@ static bool assemble(struct rv_sq_carver *c, const struct rv_sq_hit *hit, const 
         if (page == NULL || !rv_buf_add(&c->payload, rv_span(page + 4, here), &err))
             return false;
         left -= here;
+        *record = rv_buf_span(&c->payload);
         if (left == 0)
             return rv_sq_u32(page) == 0 || c->visited != NULL; /* the chain of a whole row ends with its bytes */
         next = c->visited != NULL ? mended_next(c, next, rv_sq_u32(page), step) : rv_sq_u32(page);
@@ -44,25 +50,30 @@ bool rv_sq_row_read(struct rv_sq_carver *c, const struct rv_sq_hit *hit, struct 
 {
     const struct rv_sq_table *t = c->db->tables[hit->table];
     struct rv_sq_parsed p;
+    struct rv_span record;
     struct rv_sq_spot spot = rv_sq_spot_at(c, hit->page, hit->table, hit->at, c->db->usable);
     struct rv_sq_scar scar = { hit->layout, hit->columns, hit->first_serial };
     bool fine = hit->layout == 0                      ? rv_sq_cell_whole(&spot, &p)
                 : hit->layout == RV_SQ_LAYOUT_LENIENT ? rv_sq_cell_lenient(&spot, hit->end, &p)
                                                       : rv_sq_cell_scarred(&spot, scar, &p);
-    if (!fine || !assemble(c, hit, &p))
+    if (!fine || !assemble(c, hit, &p, &record))
         return false;
+    bool weighed = hit->origin != RV_SQ_FROM_TABLE && p.local == p.payload; /* its texts were looked at before */
     row->table = t;
     row->rowid = p.rowid;
     row->rowid_known = p.rowid_known;
     row->mended = c->mended;
     row->count = p.count;
+    row->payload = p.payload;
+    row->body = p.head <= p.local ? rv_span(hit->page + p.record + p.head, p.local - p.head) : rv_span(NULL, 0);
     uint64_t at = p.head;
     for (unsigned i = 0; i < p.count; i++) {
         uint64_t size = rv_sq_body_size(c->serials[i]);
-        if (at + size > c->payload.len)
+        if (at + size > record.len)
             return false;
-        row->values[i] = rv_sq_value(c->serials[i], c->payload.data + at);
-        if (row->values[i].kind == RV_SQ_TEXT && rv_sq_text_valid(row->values[i].bytes, c->db->encoding) == 0)
+        row->values[i] = rv_sq_value(c->serials[i], record.ptr + at);
+        if (!weighed && row->values[i].kind == RV_SQ_TEXT &&
+            rv_sq_text_valid(row->values[i].bytes, c->db->encoding) == 0)
             return false;
         at += size;
     }

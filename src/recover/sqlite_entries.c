@@ -35,7 +35,7 @@ struct rv_sq_entries {
     struct list live;  /* struct rv_sq_key */
     struct list suspects;
     uint8_t *dead, *older; /* by number, a bit each */
-    uint8_t has_table[RV_SQ_TABLES_MAX], has_rowids[RV_SQ_TABLES_MAX];
+    uint8_t has_table[RV_SQ_TABLES_MAX], has_rowids[RV_SQ_TABLES_MAX], loose[RV_SQ_TABLES_MAX];
 };
 
 static void *grow(struct list *list, size_t each, struct rv_error *err)
@@ -97,6 +97,17 @@ bool rv_sq_record_hash(const struct rv_sq_table *t, uint16_t number, struct rv_s
     }
     *hash = h;
     return true;
+}
+
+uint64_t rv_sq_trace(uint16_t table, uint64_t payload, struct rv_span body)
+{
+    uint64_t h = rv_sq_mix(rv_sq_mix(seed + 1, table), payload), words[2] = { 0 };
+    size_t len = body.len < sizeof words ? body.len : sizeof words;
+    if (len == sizeof words)
+        memcpy(words, body.ptr + body.len - sizeof words, sizeof words);
+    else if (len > 0)
+        memcpy(words, body.ptr, len);
+    return rv_sq_mix(rv_sq_mix(h, words[0]), words[1]);
 }
 
 uint64_t rv_sq_rowid_hash(uint16_t table, int64_t rowid)
@@ -220,6 +231,8 @@ bool rv_sq_entries_add(struct rv_sq_entries *e, const struct rv_sq_entry *entry,
         *again = entry->hash;
     }
     filter_add(e, entry->hash);
+    filter_add(e, entry->trace);
+    e->loose[entry->hit.table] |= entry->loose;
     if (entry->rowid_known) {
         filter_add(e, rv_sq_rowid_hash(entry->hit.table, entry->rowid));
         e->has_rowids[entry->hit.table] = 1;
@@ -246,6 +259,11 @@ const struct rv_sq_entry *rv_sq_entries_block(const struct rv_sq_entries *e, uin
 bool rv_sq_entries_has_table(const struct rv_sq_entries *e, uint16_t table)
 {
     return e->has_table[table];
+}
+
+bool rv_sq_entries_loose(const struct rv_sq_entries *e, uint16_t table)
+{
+    return e->loose[table];
 }
 
 bool rv_sq_entries_has_rowids(const struct rv_sq_entries *e, uint16_t table)

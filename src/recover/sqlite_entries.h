@@ -12,13 +12,21 @@ struct rv_sq_entry {
     struct rv_sq_hit hit;
     bool rowid_known;
     int64_t rowid;
-    uint64_t hash; /* of table and values */
+    uint64_t hash;  /* of table and values */
+    uint64_t trace; /* rv_sq_trace() of its record */
+    bool loose;     /* an equal row may be stored in other bytes */
 };
 
 /* Hash of a row as one of this table: values in stored order, without the rowid's column and trailing NULLs. */
 uint64_t rv_sq_row_hash(const struct rv_sq_row *row, uint16_t table);
 /** The same of a record that lies whole in `record`, without decoding it. False: not readable. */
 bool rv_sq_record_hash(const struct rv_sq_table *table, uint16_t number, struct rv_span record, uint64_t *hash);
+
+/**
+ * Stands for a record by little of it: its length and the last bytes that lie on the page itself. Equal rows of a table
+ * have equal traces unless an entry is `loose`.
+ */
+uint64_t rv_sq_trace(uint16_t table, uint64_t payload, struct rv_span body);
 
 /** Stands for a row's number in its table, whatever its values are. */
 uint64_t rv_sq_rowid_hash(uint16_t table, int64_t rowid);
@@ -48,7 +56,10 @@ bool rv_sq_entries_has_table(const struct rv_sq_entries *entries, uint16_t table
 /** Has an entry of this table a known rowid? */
 bool rv_sq_entries_has_rowids(const struct rv_sq_entries *entries, uint16_t table);
 
-/** May an entry have this hash? Any thread, once all are added. */
+/** Has an entry of this table the mark `loose`? Then traces prove nothing. */
+bool rv_sq_entries_loose(const struct rv_sq_entries *entries, uint16_t table);
+
+/** May an entry have this hash, or trace, or rowid's hash? Any thread, once all are added. */
 bool rv_sq_entries_may_have(const struct rv_sq_entries *entries, uint64_t hash);
 /** That question will be asked soon. */
 void rv_sq_entries_expect(const struct rv_sq_entries *entries, uint64_t hash);

@@ -54,31 +54,39 @@ static bool may_escape(const uint8_t *p)
            0;
 }
 
+static uint8_t *put_escaped(uint8_t *to, uint8_t c)
+{
+    if (!must_escape(c)) {
+        *to++ = c;
+        return to;
+    }
+    *to++ = '\\';
+    if (c == '"' || c == '\\') {
+        *to++ = c;
+        return to;
+    }
+    memcpy(to, "u00", 3);
+    to[3] = (uint8_t)hex[c >> 4];
+    to[4] = (uint8_t)hex[c & 15];
+    return to + 5;
+}
+
 static void put_text(struct pen *pen, struct rv_span utf8)
 {
     uint8_t *to = pen->at;
-    for (size_t i = 0; i < utf8.len;) {
-        if (utf8.len - i >= 8 && !may_escape(utf8.ptr + i)) {
+    size_t i = 0;
+    while (utf8.len - i >= 8) {
+        if (!may_escape(utf8.ptr + i)) {
             memcpy(to, utf8.ptr + i, 8);
             to += 8;
             i += 8;
             continue;
         }
-        uint8_t c = utf8.ptr[i++];
-        if (!must_escape(c)) {
-            *to++ = c;
-            continue;
-        }
-        *to++ = '\\';
-        if (c == '"' || c == '\\') {
-            *to++ = c;
-        } else {
-            memcpy(to, "u00", 3);
-            to[3] = (uint8_t)hex[c >> 4];
-            to[4] = (uint8_t)hex[c & 15];
-            to += 5;
-        }
+        for (size_t stop = i + 8; i < stop; i++)
+            to = put_escaped(to, utf8.ptr[i]);
     }
+    for (; i < utf8.len; i++)
+        to = put_escaped(to, utf8.ptr[i]);
     pen->at = to;
 }
 
@@ -176,35 +184,33 @@ static uint64_t decimals(uint64_t m, unsigned f, unsigned k, bool *same)
 /*
  * The shortest decimal that reads back as the same double, by exact integers: v = m / 2^f with m of 53 bits, and a
  * decimal d / 10^k names v when it lies within half a step of m. For numbers of everyday size: 10^k and m * 10^k fit.
- * What k decimals can name, more can name too: the fewest are found by halving.
+ * Fifteen digits that name it are its shortest form with zeroes behind; else it takes sixteen or seventeen.
  */
 static bool put_everyday(struct pen *pen, double v)
 {
+    enum { SURE_DIGITS = 15, DIGITS_MAX = 17 };
     double size = fabs(v);
     int exponent;
-    unsigned low = 1, high = 19;
-    bool same;
-    if (!(size >= 0.01 && size < 9007199254740992.0))
+    bool same = false;
+    uint64_t d = 0;
+    if (!(size >= 0.1 && size < 1e14))
         return false;
     uint64_t m = (uint64_t)ldexp(frexp(size, &exponent), 53);
-    unsigned f = (unsigned)(53 - exponent);
-    while (size * (double)power_of_ten(high) >= 1.8e19)
-        high--; /* all its digits must fit 64 bits */
-    for (unsigned k = high < 6 ? high : 6; low < high; k = low + (high - low) / 2) {
-        decimals(m, f, k, &same);
-        if (same)
-            high = k;
-        else
-            low = k + 1;
-    }
-    uint64_t d = decimals(m, f, low, &same), ten = power_of_ten(low);
+    unsigned f = (unsigned)(53 - exponent), whole = 1;
+    while (power_of_ten(whole) <= (uint64_t)size)
+        whole++;
+    unsigned k = SURE_DIGITS - whole;
+    for (; k + whole <= DIGITS_MAX && !same; k += !same)
+        d = decimals(m, f, k, &same);
     if (!same)
         return false;
+    for (; k > 1 && d % 10 == 0; k--)
+        d /= 10;
     if (v < 0)
         put(pen, "-");
-    put_digits(pen, d / ten, 1);
+    put_digits(pen, d / power_of_ten(k), 1);
     put(pen, ".");
-    put_digits(pen, d % ten, low);
+    put_digits(pen, d % power_of_ten(k), k);
     return true;
 }
 

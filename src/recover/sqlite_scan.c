@@ -111,6 +111,15 @@ struct collecting {
     struct rv_sq_batch *batch;
 };
 
+/* Equal values in other bytes: columns added later, and 0 and 1, which old schema formats store as a byte. */
+static bool stored_loosely(const struct rv_sq_db *db, const struct rv_sq_row *row)
+{
+    bool loose = db->schema_format != 4 || row->count < row->table->stored;
+    for (unsigned i = 0; i < row->count && !loose; i++)
+        loose = row->values[i].kind == RV_SQ_INT1 && (row->values[i].integer & ~1ll) == 0;
+    return loose;
+}
+
 static bool collect(void *context, const struct rv_sq_hit *hit, struct rv_error *err)
 {
     struct collecting *c = context;
@@ -126,9 +135,12 @@ static bool collect(void *context, const struct rv_sq_hit *hit, struct rv_error 
         b->entries = grown;
         b->entry_room = room;
     }
-    b->entries[b->entry_count++] =
-        (struct rv_sq_entry){ *hit, w->row->rowid_known, w->row->rowid_known ? w->row->rowid : 0,
-                              rv_sq_row_hash(w->row, hit->table) };
+    struct rv_sq_entry *e = &b->entries[b->entry_count++];
+    *e = (struct rv_sq_entry){ .hit = *hit, .rowid_known = w->row->rowid_known };
+    e->rowid = e->rowid_known ? w->row->rowid : 0;
+    e->hash = rv_sq_row_hash(w->row, hit->table);
+    e->trace = rv_sq_trace(hit->table, w->row->payload, w->row->body);
+    e->loose = stored_loosely(&w->scan->db, w->row);
     return true;
 }
 
@@ -227,28 +239,70 @@ static bool live_key(struct rv_sq_worker *w, uint16_t table, const uint8_t *page
     return rv_sq_record_hash(t, table, record, &key->hash);
 }
 
-/* In groups: all of a group's questions to the filter are on their way before the first is asked. */
 static bool hash_live_cells(struct rv_sq_worker *w, struct rv_sq_batch *b, uint16_t table, const uint8_t *page,
                             const struct rv_sq_page_header *h, struct rv_error *err)
+{
+    struct rv_sq_key key;
+    for (uint32_t i = 0; i < h->cells; i++)
+        if (live_key(w, table, page, rv_sq_cell_pointer(page, h, i) + (h->type == 2 ? 4 : 0), &key) &&
+            !note_live(w, b, table, &key, err))
+            return false;
+    return true;
+}
+
+/* A live cell of which only its trace is taken, until the filter knows that. */
+struct traced {
+    uint64_t trace, newer; /* newer: stands for its rowid */
+    uint32_t at;
+};
+
+static bool trace_cell(const struct rv_sq_db *db, uint16_t table, const uint8_t *page, uint32_t at, struct traced *out)
+{
+    uint32_t record = 0;
+    int64_t rowid = 0;
+    uint32_t end = rv_sq_cell_short(db, page, at, &rowid, &record);
+    struct rv_sq_cell cell = { .rowid = rowid, .local_at = record, .local = end - record, .payload = end - record };
+    if (end == 0 && (at + 4 > db->usable || !rv_sq_cell_read(db, page, at, true, &cell)))
+        return false;
+    const uint8_t *p = page + cell.local_at;
+    uint64_t head = 0;
+    if (cell.local == 0 || rv_sq_varint(p, p + cell.local, &head) == 0 || head > cell.local)
+        return false;
+    out->trace = rv_sq_trace(table, cell.payload, rv_span(p + head, cell.local - head));
+    out->newer = rv_sq_rowid_hash(table, cell.rowid);
+    out->at = at;
+    return true;
+}
+
+/*
+ * The same by traces, in groups: all of a group's questions to the filter are on their way before the first is asked.
+ * Nearly all live rows are dismissed so, and few are read whole.
+ */
+static bool trace_live_cells(struct rv_sq_worker *w, struct rv_sq_batch *b, uint16_t table, const uint8_t *page,
+                             const struct rv_sq_page_header *h, struct rv_error *err)
 {
     enum { GROUP = 64 };
     const struct rv_sq_entries *entries = w->scan->entries;
     bool rowids = rv_sq_entries_has_rowids(entries, table);
-    struct rv_sq_key keys[GROUP];
+    struct traced group[GROUP];
+    struct rv_sq_key key;
     for (uint32_t i = 0; i < h->cells;) {
         unsigned count = 0;
         for (; i < h->cells && count < GROUP; i++) {
-            struct rv_sq_key *key = &keys[count];
-            if (!live_key(w, table, page, rv_sq_cell_pointer(page, h, i) + (h->type == 2 ? 4 : 0), key))
+            if (!trace_cell(&w->scan->db, table, page, rv_sq_cell_pointer(page, h, i), &group[count]))
                 continue;
-            rv_sq_entries_expect(entries, key->hash);
-            if (rowids && key->rowid_known)
-                rv_sq_entries_expect(entries, rv_sq_rowid_hash(table, key->rowid));
+            rv_sq_entries_expect(entries, group[count].trace);
+            if (rowids)
+                rv_sq_entries_expect(entries, group[count].newer);
             count++;
         }
-        for (unsigned k = 0; k < count; k++)
-            if (!note_live(w, b, table, &keys[k], err))
+        for (unsigned k = 0; k < count; k++) {
+            bool known = rv_sq_entries_may_have(entries, group[k].trace) ||
+                         (rowids && rv_sq_entries_may_have(entries, group[k].newer));
+            w->sums.live_rows += !known;
+            if (known && live_key(w, table, page, group[k].at, &key) && !note_live(w, b, table, &key, err))
                 return false;
+        }
     }
     return true;
 }
@@ -279,6 +333,8 @@ static bool live_page(struct rv_sq_worker *w, struct rv_sq_batch *b, uint32_t nu
     struct rv_sq_page_header h;
     if (page == NULL || !rv_sq_page_header(&s->db, page, number, &h))
         return true;
+    if (!s->options->live && h.type == 13 && !rv_sq_entries_loose(s->entries, owner))
+        return trace_live_cells(w, b, owner, page, &h, err);
     if (!s->options->live)
         return hash_live_cells(w, b, owner, page, &h, err);
     for (uint32_t i = 0; i < h.cells; i++) {
