@@ -31,7 +31,8 @@ struct rv_ctx {
     void *event_context;
     rv_question_fn *ask; /* may be NULL: every answer is no */
     void *ask_context;
-    bool assume_yes; /* --yes */
+    rv_secret_fn *secret; /* may be NULL; its context is that of ask */
+    bool assume_yes;      /* --yes */
     struct rv_settings settings;
     char *config_dir, *cache_dir, *state_dir, *data_dir; /* XDG, each with /revive; not made yet */
 };

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum rv_event_kind {
@@ -50,3 +51,5 @@ struct rv_question {
     const char *type_exactly; /* NULL: y/n */
 };
 typedef bool rv_question_fn(void *context, const struct rv_question *question);
+/** Asks for a password without showing it. False: nobody answered. */
+typedef bool rv_secret_fn(void *context, const char *text, char *out, size_t room);

@@ -5,6 +5,7 @@
 #include "base/text.h"
 
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 enum { ANSWER_MAX = 256 };
@@ -41,4 +42,26 @@ bool rv_face_ask(void *context, const struct rv_question *question)
     if (question->type_exactly != NULL)
         return strcmp(answer, text) == 0;
     return rv_text_equal_nocase(answer, "y") || rv_text_equal_nocase(answer, "yes");
+}
+
+bool rv_face_secret(void *context, const char *text, char *out, size_t room)
+{
+    struct rv_face *face = context;
+    struct termios shown, hidden;
+    pthread_mutex_lock(&face->lock);
+    rv_progress_end(face);
+    fprintf(stderr, "%s: ", text);
+    fflush(stderr);
+    bool quiet = tcgetattr(STDIN_FILENO, &shown) == 0;
+    if (quiet) {
+        hidden = shown;
+        hidden.c_lflag &= ~(tcflag_t)ECHO;
+        quiet = tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden) == 0;
+    }
+    bool told = read_line(out, room);
+    if (quiet)
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+    fputc('\n', stderr);
+    pthread_mutex_unlock(&face->lock);
+    return told;
 }

@@ -47,6 +47,7 @@ const char *rv_style(bool colour, const char *style);
 /* Receivers for rv_ctx; context is the face. */
 void rv_face_event(void *context, const struct rv_event *event);
 bool rv_face_ask(void *context, const struct rv_question *question);
+bool rv_face_secret(void *context, const char *text, char *out, size_t room);
 
 /* progress.c, json_lines.c, coach_screen.c: one event each; the face's lock is held. */
 void rv_progress_show(struct rv_face *face, const struct rv_event *event);

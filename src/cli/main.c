@@ -36,6 +36,7 @@ static int run_verb(struct rv_face *face, const struct rv_args *args, struct rv_
     ctx->assume_yes = rv_arg_flag(args, "yes");
     if (isatty(STDIN_FILENO) && face->tty_err) {
         ctx->ask = rv_face_ask;
+        ctx->secret = rv_face_secret;
         ctx->ask_context = face;
     }
     face->ctx = ctx;

@@ -33,3 +33,6 @@ rv_print_fn rv_print_guide;
 
 /* print_firmware.c */
 rv_print_fn rv_print_releases, rv_print_latest, rv_print_download;
+
+/* print_backup.c */
+rv_print_fn rv_print_backup_list, rv_print_backup_show, rv_print_backup_verify, rv_print_backup_extract;

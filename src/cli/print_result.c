@@ -67,6 +67,11 @@ static const struct {
 } printers[] = {
     /* clang-format off */
     { "", rv_print_status },
+    { "backup decrypt", rv_print_backup_extract },
+    { "backup extract", rv_print_backup_extract },
+    { "backup list", rv_print_backup_list },
+    { "backup show", rv_print_backup_show },
+    { "backup verify", rv_print_backup_verify },
     { "coach dfu", rv_print_coach },
     { "coach exit-dfu", rv_print_coach },
     { "coach exit-recovery", rv_print_coach },

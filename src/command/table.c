@@ -8,6 +8,11 @@
 /* clang-format off */
 const struct rv_command *const rv_commands[] = {
     &rv_verb_status, /* "" */
+    &rv_verb_backup_decrypt,
+    &rv_verb_backup_extract,
+    &rv_verb_backup_list,
+    &rv_verb_backup_show,
+    &rv_verb_backup_verify,
     &rv_verb_coach_dfu,
     &rv_verb_coach_exit_dfu,
     &rv_verb_coach_exit_recovery,

@@ -4,6 +4,11 @@
 
 #include "command/command.h"
 
+extern const struct rv_command rv_verb_backup_decrypt;
+extern const struct rv_command rv_verb_backup_extract;
+extern const struct rv_command rv_verb_backup_list;
+extern const struct rv_command rv_verb_backup_show;
+extern const struct rv_command rv_verb_backup_verify;
 extern const struct rv_command rv_verb_coach_dfu;
 extern const struct rv_command rv_verb_coach_exit_dfu;
 extern const struct rv_command rv_verb_coach_exit_recovery;

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The index of a backup: Manifest.db by the SQLite library, on a private copy when it is encrypted or has a log beside
+ * it (nothing may be written into a backup's folder), or Manifest.mbdb.
+ */
+#include "backup/index.h"
+#include "backup/place.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "crypto/cbc.h"
+#include "crypto/digest.h"
+#include "format/mbdb.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PIECE = 1 << 18, MBDB_MAX = 1 << 30 };
+
+struct rv_backup_index {
+    sqlite3 *db;
+    sqlite3_stmt *has;
+    char *path;   /* plain bytes of Manifest.db */
+    char *folder; /* of the private copy; NULL: the backup's own file is read */
+    struct rv_blob *mbdb;
+    uint8_t (*ids)[20]; /* of mbdb, sorted */
+    uint64_t rows;
+};
+
+/* ---- the private copy ---- */
+
+static void remove_copy(struct rv_backup_index *x)
+{
+    static const char *const tails[] = { "", "-wal", "-shm", "-journal" };
+    for (size_t i = 0; x->folder != NULL && i < RV_COUNT(tails); i++) {
+        char path[RV_PLACE_MAX];
+        snprintf(path, sizeof path, "%s/Manifest.db%s", x->folder, tails[i]);
+        unlink(path);
+    }
+    if (x->folder != NULL)
+        rmdir(x->folder);
+}
+
+void rv_backup_index_free(struct rv_backup_index *x)
+{
+    if (x == NULL)
+        return;
+    sqlite3_finalize(x->has);
+    sqlite3_close(x->db);
+    remove_copy(x);
+    rv_blob_free(x->mbdb);
+    rv_free(x->ids);
+    rv_free(x->folder);
+    rv_free(x->path);
+    rv_free(x);
+}
+
+static bool make_folder(struct rv_backup *b, struct rv_backup_index *x, struct rv_error *err)
+{
+    const char *tmp = getenv("TMPDIR");
+    char path[RV_PLACE_MAX];
+    (void)b;
+    snprintf(path, sizeof path, "%s/revive-manifest-XXXXXX", tmp != NULL && *tmp == '/' ? tmp : "/var/tmp");
+    if (mkdtemp(path) == NULL)
+        return rv_fail_sys(err, RV_E_IO, errno, "making a private folder for the index");
+    x->folder = rv_text_copy(path);
+    if (x->folder == NULL)
+        return rv_fail_nomem(err);
+    x->path = rv_path_join(x->folder, "Manifest.db", err);
+    return x->path != NULL;
+}
+
+static bool copy_of(struct rv_backup *b, const struct rv_backup_index *x, const char *name, struct rv_error *err)
+{
+    RV_AUTO_FD to = open(x->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return to >= 0 ? rv_place_copy(b->dir, name, to, name, err)
+                   : rv_fail_sys(err, RV_E_IO, errno, "opening %s", x->folder);
+}
+
+/* The last block's padding may be missing or wrong: the database says in its header how long it is. */
+static bool cut_padding(int fd, uint64_t size, const uint8_t last[RV_CBC_BLOCK], struct rv_error *err)
+{
+    uint64_t end = size - rv_cbc_padding(last);
+    return ftruncate(fd, (off_t)end) == 0 || rv_fail_sys(err, RV_E_IO, errno, "shortening the index");
+}
+
+static bool decrypt_to(int in, int out, const uint8_t key[32], struct rv_error *err)
+{
+    RV_AUTO(rv_cbc) cbc = rv_cbc_new(err);
+    RV_AUTO(rv_blob) piece = rv_blob_new(PIECE, err);
+    uint8_t last[RV_CBC_BLOCK] = { 0 };
+    uint64_t at = 0;
+    if (cbc == NULL || piece == NULL || !rv_cbc_start(cbc, false, key, err))
+        return false;
+    for (;;) {
+        ssize_t n = pread(in, piece->data, piece->len, (off_t)at);
+        if (n < 0)
+            return rv_fail_sys(err, RV_E_IO, errno, "reading Manifest.db");
+        size_t whole = (size_t)n / RV_CBC_BLOCK * RV_CBC_BLOCK;
+        if (whole == 0)
+            break;
+        if (!rv_cbc_run(cbc, piece->data, whole, piece->data, err) ||
+            !rv_fd_write_all(out, rv_span(piece->data, whole), err))
+            return false;
+        memcpy(last, piece->data + whole - RV_CBC_BLOCK, RV_CBC_BLOCK);
+        at += whole;
+    }
+    return at == 0 || cut_padding(out, at, last, err);
+}
+
+static bool decrypt_index(struct rv_backup *b, struct rv_backup_index *x, struct rv_span wrapped, struct rv_error *err)
+{
+    uint8_t key[32];
+    if (!b->unlocked) {
+        rv_fail(err, RV_E_DENIED, "the backup %s is encrypted: its password is needed", b->path);
+        return rv_advise(err, RV_ADVICE_BACKUP_PASSWORD_NEEDED);
+    }
+    if (!rv_backup_file_key(b->keys, wrapped, key, err) || !make_folder(b, x, err))
+        return rv_while(err, "opening the index of %s", b->path);
+    RV_AUTO_FD in = rv_place_open(b->dir, "Manifest.db", O_RDONLY, err);
+    RV_AUTO_FD out = in < 0 ? -1 : open(x->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    bool fine = out >= 0 && decrypt_to(in, out, key, err);
+    rv_wipe(key, sizeof key);
+    return fine;
+}
+
+/* iOS 10.0 and 10.1 left it plain in encrypted backups; ManifestKey alone does not tell. */
+static bool is_plain(struct rv_backup *b)
+{
+    struct rv_error none = { 0 };
+    char magic[16] = "";
+    RV_AUTO_FD fd = rv_place_open(b->dir, "Manifest.db", O_RDONLY, &none);
+    return fd >= 0 && rv_fd_read_at(fd, magic, sizeof magic, 0, &none) && memcmp(magic, "SQLite format 3", 16) == 0;
+}
+
+static bool exists(struct rv_backup *b, const char *name)
+{
+    struct stat st;
+    struct rv_error none = { 0 };
+    return rv_place_stat(b->dir, name, &st, &none) && st.st_size > 0;
+}
+
+static bool settle_path(struct rv_backup *b, struct rv_backup_index *x, struct rv_error *err)
+{
+    struct rv_span wrapped = rv_plist_data(b->manifest.plist, "ManifestKey");
+    if (wrapped.len > 0 && !is_plain(b))
+        return decrypt_index(b, x, wrapped, err);
+    if (exists(b, "Manifest.db-wal"))
+        return make_folder(b, x, err) && copy_of(b, x, "Manifest.db", err) && copy_of(b, x, "Manifest.db-wal", err);
+    x->path = rv_path_join(b->path, "Manifest.db", err);
+    return x->path != NULL;
+}
+
+/* ---- Manifest.db ---- */
+
+static bool fail_sql(struct rv_backup_index *x, struct rv_error *err)
+{
+    int code = x->db != NULL ? sqlite3_errcode(x->db) : SQLITE_NOMEM;
+    return rv_fail(err, code == SQLITE_NOMEM ? RV_E_NOMEM : RV_E_CORRUPT, "Manifest.db: %s",
+                   x->db != NULL ? sqlite3_errmsg(x->db) : "no memory");
+}
+
+static bool open_db(struct rv_backup *b, struct rv_backup_index *x, struct rv_error *err)
+{
+    RV_AUTO_CLEAR(rv_buf) uri = RV_BUF(RV_PLACE_MAX * 4);
+    if (!settle_path(b, x, err) || !rv_buf_add_text(&uri, "file:", err))
+        return false;
+    for (const char *p = x->path; *p != '\0'; p++)
+        if (!rv_buf_add_format(&uri, err, strchr("?#% ", *p) != NULL || (unsigned char)*p < 0x20 ? "%%%02X" : "%c", *p))
+            return false;
+    bool copy_with_log = x->folder != NULL && exists(b, "Manifest.db-wal");
+    if (!rv_buf_add_text(&uri, copy_with_log ? "" : "?immutable=1", err) || !rv_buf_add(&uri, rv_span("", 1), err))
+        return false;
+    int how = SQLITE_OPEN_URI | (copy_with_log ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
+    if (sqlite3_open_v2((const char *)uri.data, &x->db, how, NULL) != SQLITE_OK)
+        return fail_sql(x, err);
+    sqlite3_exec(x->db, "PRAGMA cell_size_check=ON; PRAGMA trusted_schema=OFF; PRAGMA mmap_size=0", NULL, NULL, NULL);
+    if (sqlite3_prepare_v2(x->db, "SELECT 1 FROM Files WHERE fileID = ?1", -1, &x->has, NULL) != SQLITE_OK)
+        return fail_sql(x, err);
+    return true;
+}
+
+static const char *column_text(sqlite3_stmt *s, int i)
+{
+    const char *text = (const char *)sqlite3_column_text(s, i);
+    return text != NULL ? text : "";
+}
+
+static bool each_of_db(struct rv_backup_index *x, rv_backup_row_fn *fn, void *context, struct rv_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    struct rv_mbfile *file = rv_alloc(sizeof *file);
+    bool fine = file != NULL || rv_fail_nomem(err);
+    if (fine && sqlite3_prepare_v2(x->db, "SELECT fileID, domain, relativePath, flags, file FROM Files", -1, &s,
+                                   NULL) != SQLITE_OK)
+        fine = fail_sql(x, err);
+    int code = SQLITE_DONE;
+    while (fine && (code = sqlite3_step(s)) == SQLITE_ROW) {
+        struct rv_backup_row row = { .domain = column_text(s, 1),
+                                     .path = column_text(s, 2),
+                                     .flags = (uint32_t)sqlite3_column_int(s, 3) };
+        struct rv_error bad = { 0 };
+        snprintf(row.id, sizeof row.id, "%s", column_text(s, 0));
+        row.record = rv_span(sqlite3_column_blob(s, 4), (size_t)sqlite3_column_bytes(s, 4));
+        row.file = rv_mbfile_parse(row.record, file, &bad) ? file : NULL;
+        fine = fn(context, &row, err);
+    }
+    if (fine && code != SQLITE_DONE)
+        fine = fail_sql(x, err);
+    sqlite3_finalize(s);
+    rv_free(file);
+    return fine;
+}
+
+/* ---- Manifest.mbdb ---- */
+
+bool rv_backup_id(const char *domain, const char *path, char out[RV_BACKUP_ID], struct rv_error *err)
+{
+    uint8_t digest[RV_DIGEST_MAX];
+    char name[RV_MBDB_DOMAIN_MAX + RV_MBFILE_PATH_MAX + 2];
+    int len = snprintf(name, sizeof name, "%s-%s", domain, path);
+    if (len < 0 || (size_t)len >= sizeof name)
+        return rv_fail(err, RV_E_LIMIT, "a domain and path of %d bytes", len);
+    if (!rv_digest_once(RV_DIGEST_SHA1, rv_span(name, (size_t)len), digest, err))
+        return false;
+    rv_text_hex(rv_span(digest, 20), out, RV_BACKUP_ID);
+    return true;
+}
+
+static bool each_of_mbdb(struct rv_backup_index *x, rv_backup_row_fn *fn, void *context, struct rv_error *err)
+{
+    struct rv_mbdb db;
+    struct rv_mbdb_record *rec = rv_alloc(sizeof *rec);
+    bool fine = (rec != NULL || rv_fail_nomem(err)) && rv_mbdb_open(rv_blob_span(x->mbdb), &db, err);
+    while (fine && rv_mbdb_next(&db, rec, err)) {
+        struct rv_backup_row row = { .domain = rec->domain,
+                                     .path = rec->file.path,
+                                     .flags = rv_mbfile_kind(&rec->file),
+                                     .file = &rec->file,
+                                     .record = rv_span(x->mbdb->data + rec->at, rec->end - rec->at),
+                                     .properties = rec->properties,
+                                     .property_count = rec->property_count };
+        fine = rv_backup_id(row.domain, row.path, row.id, err) && fn(context, &row, err);
+    }
+    if (fine && err->code != RV_OK) {
+        err->code = RV_E_CORRUPT;
+        fine = false;
+    }
+    rv_free(rec);
+    return fine;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return memcmp(a, b, 20);
+}
+
+struct id_list {
+    uint8_t (*ids)[20];
+    uint64_t count, room;
+};
+
+static bool take_id(void *context, const struct rv_backup_row *row, struct rv_error *err)
+{
+    struct id_list *list = context;
+    if (list->count == list->room) {
+        uint64_t room = list->room * 2 + 1024;
+        void *more = rv_realloc_array(list->ids, room, 20);
+        if (more == NULL)
+            return rv_fail_nomem(err);
+        list->ids = more;
+        list->room = room;
+    }
+    rv_text_unhex(row->id, 40, list->ids[list->count++], 20);
+    return true;
+}
+
+static bool open_mbdb(struct rv_backup *b, struct rv_backup_index *x, struct rv_error *err)
+{
+    struct id_list list = { .ids = NULL };
+    struct rv_error end = { 0 };
+    x->mbdb = rv_place_read(b->dir, "Manifest.mbdb", MBDB_MAX, err);
+    struct rv_mbdb db;
+    if (x->mbdb == NULL || !rv_mbdb_open(rv_blob_span(x->mbdb), &db, err))
+        return false;
+    each_of_mbdb(x, take_id, &list, &end); /* where it breaks off is told when rows are asked for */
+    if (list.count > 0)
+        qsort(list.ids, list.count, 20, by_bytes);
+    x->ids = list.ids;
+    x->rows = list.count;
+    return true;
+}
+
+/* ---- either ---- */
+
+bool rv_backup_open_index(struct rv_backup *b, struct rv_error *err)
+{
+    if (b->index != NULL)
+        return true;
+    struct rv_backup_index *x = rv_alloc(sizeof *x);
+    if (x == NULL)
+        return rv_fail_nomem(err);
+    bool fine = false;
+    if (b->kind == RV_BACKUP_DB)
+        fine = open_db(b, x, err);
+    else if (b->kind == RV_BACKUP_MBDB)
+        fine = open_mbdb(b, x, err);
+    else if (b->kind == RV_BACKUP_MDINFO)
+        rv_fail(err, RV_E_UNSUPPORTED, "%s was made by iOS 1 to 3 (.mdinfo files): revive reads iOS 4 and later",
+                b->path);
+    else
+        rv_fail(err, RV_E_NOT_FOUND, "%s holds no Manifest.db and no Manifest.mbdb", b->path);
+    if (fine)
+        b->index = x;
+    else
+        rv_backup_index_free(x);
+    return fine;
+}
+
+bool rv_backup_each(struct rv_backup *b, rv_backup_row_fn *fn, void *context, struct rv_error *err)
+{
+    return b->index->mbdb != NULL ? each_of_mbdb(b->index, fn, context, err) : each_of_db(b->index, fn, context, err);
+}
+
+uint64_t rv_backup_rows(struct rv_backup *b)
+{
+    sqlite3_stmt *s = NULL;
+    if (b->index->db == NULL || b->index->rows > 0)
+        return b->index->rows;
+    if (sqlite3_prepare_v2(b->index->db, "SELECT count(*) FROM Files", -1, &s, NULL) == SQLITE_OK &&
+        sqlite3_step(s) == SQLITE_ROW)
+        b->index->rows = (uint64_t)sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    return b->index->rows;
+}
+
+bool rv_backup_has(struct rv_backup *b, const char *id)
+{
+    struct rv_backup_index *x = b->index;
+    uint8_t raw[20];
+    if (x->db == NULL)
+        return rv_text_unhex(id, 40, raw, 20) == 20 && bsearch(raw, x->ids, x->rows, 20, by_bytes) != NULL;
+    sqlite3_reset(x->has);
+    return sqlite3_bind_text(x->has, 1, id, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(x->has) == SQLITE_ROW;
+}
+
+bool rv_backup_index_sound(struct rv_backup *b, int *user_version, struct rv_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    struct rv_backup_index *x = b->index;
+    *user_version = 2;
+    if (x->db == NULL)
+        return true;
+    if (sqlite3_prepare_v2(x->db, "PRAGMA user_version", -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
+        *user_version = sqlite3_column_int(s, 0);
+    sqlite3_finalize(s);
+    s = NULL;
+    bool asked = sqlite3_prepare_v2(x->db, "PRAGMA integrity_check(1)", -1, &s, NULL) == SQLITE_OK &&
+                 sqlite3_step(s) == SQLITE_ROW;
+    bool sound = asked && strcmp(column_text(s, 0), "ok") == 0;
+    if (!sound)
+        rv_fail(err, RV_E_CORRUPT, "Manifest.db: %s", asked ? column_text(s, 0) : sqlite3_errmsg(x->db));
+    sqlite3_finalize(s);
+    return sound;
+}
+
+const char *rv_backup_index_path(const struct rv_backup *b)
+{
+    return b->index != NULL ? b->index->path : NULL;
+}
+
+bool rv_backup_is_id(const char *name)
+{
+    return strlen(name) == 40 && strspn(name, "0123456789abcdef") == 40;
+}
+
+/* Below the folder: where finished backups of each generation have it, then where unfinished ones do. */
+static void place_of(const char *id, unsigned form, char out[64])
+{
+    const char *head = form >= 2 ? "Snapshot/" : "";
+    if (form % 2 == 0)
+        snprintf(out, 64, "%s%.2s/%.40s", head, id, id);
+    else
+        snprintf(out, 64, "%s%.40s", head, id);
+}
+
+bool rv_backup_locate(const struct rv_backup *b, const char *id, char out[64], uint64_t *stored)
+{
+    for (unsigned form = 0; rv_backup_is_id(id) && form < 4; form++) {
+        struct stat st;
+        char place[64];
+        place_of(id, form, place);
+        if (fstatat(b->dir, place, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
+            continue;
+        memcpy(out, place, sizeof place);
+        *stored = (uint64_t)st.st_size;
+        return true;
+    }
+    return false;
+}

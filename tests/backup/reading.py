@@ -1,0 +1,256 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`revive backup list, show, verify, decrypt, extract` on backups of every generation, whole, damaged and hostile.
+
+usage: reading.py REVIVE      TAP
+"""
+import os
+import pathlib
+import plistlib
+import sqlite3
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import backup_case as case  # noqa: E402 pylint: disable=wrong-import-position
+import make_backup  # noqa: E402 pylint: disable=wrong-import-position
+from tap import Skip, Tap  # noqa: E402 pylint: disable=wrong-import-position
+
+tap = Tap()
+case.prepare(sys.argv[1])
+SMS = ("HomeDomain", "Library/SMS/sms.db")
+PHOTO = ("CameraRollDomain", "Media/DCIM/100APPLE/IMG_0001.HEIC")
+
+
+def kinds(result):
+    return {k["id"] for k in result["findings"]["kinds"] if k["damage"]}
+
+
+@tap.test
+def whole_backups_of_every_generation_verify_and_decrypt():
+    for kind, wanted in case.contents.items():
+        folder = case.fresh(kind)
+        before = case.tree_hash(folder)
+        code, result = case.run_json("backup", "verify", folder)
+        assert code == 0 and result["findings"]["damage"] == 0, (kind, result)
+        assert result["checked_files"] == len(wanted), result
+        code, result = case.run_json("backup", "decrypt", folder, "--to", folder.parent / "out")
+        assert code == 0 and case.files_below(folder.parent / "out") == wanted, kind
+        assert case.tree_hash(folder) == before, "the backup was written to"
+
+
+@tap.test
+def decrypted_files_keep_their_dates_and_a_second_run_writes_nothing():
+    folder = case.fresh("encrypted")
+    case.run_json("backup", "decrypt", folder, "--to", folder.parent / "out")
+    for path in (folder.parent / "out").rglob("*"):
+        assert path.is_dir() or path.stat().st_mtime >= 1700000000 and path.stat().st_mtime < 1700010000, path
+    code, result = case.run_json("backup", "decrypt", folder, "--to", folder.parent / "out")
+    assert code == 0 and result["files"] == 0 and result["already_there"] == len(case.contents["encrypted"])
+
+
+@tap.test
+def a_wrong_password_is_refused_and_a_missing_one_asked_for():
+    folder = case.fresh("encrypted")
+    code, result = case.run_json("backup", "verify", folder, password="wrong")
+    assert code == 4 and result["error"]["advice"] == "backup-password-wrong", result
+    code, result = case.run_json("backup", "verify", folder, password=None)
+    assert code == 2 and result["error"]["advice"] == "backup-password-needed", result
+    secret = folder.parent / "password"
+    secret.write_text("secret\n")
+    assert case.run("backup", "verify", folder, "--password-file", secret, password=None).returncode == 0
+
+
+@tap.test
+def damage_is_told_in_a_persons_words_with_exit_5():
+    folder = case.fresh("plain")
+    for i in range(1, 4):
+        case.stored(folder, "CameraRollDomain", f"Media/DCIM/100APPLE/IMG_{i:04d}.HEIC").unlink()
+    ended = case.run("backup", "verify", folder)
+    assert ended.returncode == 5 and "3 photos unreadable" in ended.stdout, ended.stdout
+    assert "revive backup repair" in ended.stderr and "Do not delete it" in ended.stderr
+
+
+def expect(kind, wanted, break_it):
+    folder = case.fresh(kind)
+    break_it(folder)
+    code, result = case.run_json("backup", "verify", folder)
+    assert code == 5 and wanted in kinds(result), (kind, wanted, code, result)
+
+
+@tap.test
+def each_damage_to_files_is_found_and_named():
+    for kind in ("plain", "encrypted", "old"):
+        expect(kind, "file-missing", lambda f: case.stored(f, *PHOTO).unlink())
+        expect(kind, "file-empty", lambda f: case.stored(f, *PHOTO).write_bytes(b""))
+        expect(kind, "file-size", lambda f: os.truncate(case.stored(f, *PHOTO), 1600))
+        expect(kind, "file-digest", lambda f: flip(case.stored(f, *SMS), 9000))
+        expect(kind, "database", lambda f: scribble(f, kind))
+    expect("encrypted", "file-padding", lambda f: flip(case.stored(f, *PHOTO), -3))
+
+
+def flip(path, at):
+    data = bytearray(path.read_bytes())
+    data[at] ^= 0x55
+    path.write_bytes(data)
+
+
+def scribble(folder, kind):
+    path = case.stored(folder, *SMS)
+    data = bytearray(path.read_bytes())
+    at = 4096 if kind != "encrypted" else 8192
+    data[at:at + 512] = b"\xA5" * 512
+    path.write_bytes(data)
+
+
+@tap.test
+def each_damage_to_the_lists_is_found_and_named():
+    def status(folder, **change):
+        path = folder / "Status.plist"
+        path.write_bytes(plistlib.dumps({**plistlib.loads(path.read_bytes()), **change}, fmt=plistlib.FMT_BINARY))
+    expect("plain", "status-missing", lambda f: (f / "Status.plist").unlink())
+    expect("plain", "status-bad", lambda f: (f / "Status.plist").write_bytes(b""))
+    expect("plain", "status-bad", lambda f: status(f, Version="2.1"))
+    expect("plain", "unfinished", lambda f: status(f, SnapshotState="uploading"))
+    expect("plain", "info-missing", lambda f: (f / "Info.plist").unlink())
+    expect("plain", "info-bad", lambda f: os.truncate(f / "Info.plist", 100))
+    expect("plain", "manifest-missing", lambda f: (f / "Manifest.plist").unlink())
+    expect("plain", "manifest-bad", lambda f: (f / "Manifest.plist").write_bytes(b""))
+    expect("plain", "index-damaged", lambda f: os.truncate(f / "Manifest.db", 9000))
+    expect("plain", "index-damaged", lambda f: (f / "Manifest.db").write_bytes(b"no database"))
+    expect("old", "index-damaged", lambda f: os.truncate(f / "Manifest.mbdb", 1000))
+    expect("old", "index-missing", lambda f: (f / "Manifest.mbdb").unlink())
+
+
+@tap.test
+def each_damage_to_rows_is_found_and_named():
+    def sql(folder, *words):
+        with sqlite3.connect(folder / "Manifest.db") as db:
+            db.execute(*words)
+        db.close()
+        for tail in ("-wal", "-shm"):
+            (folder / f"Manifest.db{tail}").unlink(missing_ok=True)
+    expect("plain", "index-version", lambda f: sql(f, "PRAGMA user_version=1"))
+    expect("plain", "row-flags", lambda f: sql(f, "UPDATE Files SET flags=flags|8 WHERE domain='HomeDomain'"))
+    expect("plain", "row-record", lambda f: sql(f, "UPDATE Files SET file=x'00' WHERE relativePath LIKE '%sms.db'"))
+    expect("plain", "row-id", lambda f: sql(f, "UPDATE Files SET relativePath='other' WHERE relativePath LIKE '%sms.db'"))
+    expect("plain", "row-name", lambda f: sql(f, "UPDATE Files SET relativePath='../up' WHERE relativePath LIKE '%sms.db'"))
+
+
+@tap.test
+def a_hostile_backup_writes_nothing_outside_of_the_folder():
+    names = ["../../up", "/etc/up", "a/../../up", "a//b", "x" * 300, "y/" * 2100 + "z", "tab\there", ".", "..", "a/..",
+             "Documents/Case", "Documents/CASE", "A/case", "a/file"]
+    folder = case.fresh("plain")
+    with sqlite3.connect(folder / "Manifest.db") as db:
+        for name in names:
+            data = name.encode()
+            ident = make_backup.file_id("AppDomain-evil", name)
+            db.execute("INSERT OR REPLACE INTO Files VALUES(?,?,?,1,?)", (ident, "AppDomain-evil", name,
+                       make_backup.archive(name, data, 3, None, None, 5)))
+            (folder / ident[:2]).mkdir(exist_ok=True)
+            (folder / ident[:2] / ident).write_bytes(data)
+        ident = make_backup.file_id("../evil", "f")
+        db.execute("INSERT INTO Files VALUES(?,?,?,1,?)", (ident, "../evil", "f", make_backup.archive("f", b"x", 3, None, None, 6)))
+        (folder / ident[:2]).mkdir(exist_ok=True)
+        (folder / ident[:2] / ident).write_bytes(b"x")
+    db.close()
+    outside = {p for p in folder.parent.rglob("*")}
+    out = folder.parent / "deep" / "out"
+    code, result = case.run_json("backup", "decrypt", folder, "--to", out)
+    assert code == 5 and result["failed"] >= 9, result
+    new = {p for p in folder.parent.rglob("*")} - outside
+    assert all(p == out.parent or p == out or out in p.parents for p in new), new
+    assert (out / "AppDomain-evil" / "Documents" / "CASE").read_bytes() == b"Documents/CASE"
+    assert not list(out.rglob("*up*"))
+
+
+@tap.test
+def a_link_planted_where_files_go_is_not_followed():
+    folder = case.fresh("plain")
+    out, trap = folder.parent / "out", folder.parent / "trap"
+    out.mkdir()
+    trap.mkdir()
+    (out / "HomeDomain").symlink_to(trap)
+    case.run("backup", "decrypt", folder, "--to", out)
+    assert not list(trap.iterdir())
+
+
+@tap.test
+def files_are_chosen_by_type_domain_and_pattern():
+    folder = case.fresh("encrypted")
+    for words, count in ((["--type", "photos"], 8), (["--domain", "AppDomain-*"], 3), (["--glob", "*.plist"], 4),
+                         (["--domain", "HomeDomain", "--glob", "*.plist"], 2)):
+        code, result = case.run_json("backup", "extract", folder, *words, "--to", folder.parent / "-".join(words[1:]).replace("*", "x"))
+        assert code == 0 and result["files"] == count, (words, result)
+    assert case.run("backup", "extract", folder, "--to", folder.parent / "o").returncode == 2
+    assert case.run("backup", "extract", folder, "--type", "dreams", "--to", folder.parent / "o").returncode == 2
+    assert case.run("backup", "extract", folder, "--glob", "no*", "--to", folder.parent / "o").returncode == 1
+
+
+@tap.test
+def a_full_disk_ends_extraction_with_1_and_no_half_file():
+    if not os.path.exists("/dev/full"):
+        raise Skip("no /dev/full")
+    folder = case.fresh("plain")
+    out = folder.parent / "out"
+    out.mkdir()
+    ended = case.run("backup", "decrypt", folder, "--to", "/dev/full/x")
+    assert ended.returncode == 1, ended.stderr
+    assert not list(out.rglob("*part*"))
+
+
+@tap.test
+def backups_are_found_where_the_programs_of_others_leave_them():
+    disk = case.ROOT / "disk"
+    places = {"Users/ada/Library/Application Support/MobileSync/Backup": "Finder or iTunes on a Mac",
+              "Users/grace/AppData/Roaming/Apple Computer/MobileSync/Backup": "iTunes on Windows",
+              "Users/grace/Apple/MobileSync/Backup": "iTunes of the Store, or Apple Devices"}
+    for place in places:
+        (disk / place).mkdir(parents=True)
+        case.fresh("plain").rename(disk / place / make_backup.UDID)
+    archived = disk / next(iter(places)) / f"{make_backup.UDID}-20261102-093000"
+    case.fresh("old").rename(archived)
+    (archived / "Info.plist").unlink()
+    code, result = case.run_json("backup", "list", "--in", disk)
+    found = {(b["place"], b["name"]) for b in result["backups"]}
+    assert code == 0 and {p for p, _ in found} == set(places.values()), found
+    assert any(name.endswith("-093000") for _, name in found), found
+    assert all(b["bytes"] > 0 and b["udid"] == make_backup.UDID and b["finished"] for b in result["backups"])
+
+
+@tap.test
+def broken_off_and_foreign_folders_are_listed_too():
+    folder = case.fresh("plain")
+    status = plistlib.loads((folder / "Status.plist").read_bytes())
+    (folder / "Status.plist").write_bytes(plistlib.dumps({**status, "SnapshotState": "moving"}))
+    other = folder.parent / ("ab" * 20)
+    (other / "00").mkdir(parents=True)
+    code, result = case.run_json("backup", "list", "--in", folder.parent)
+    states = {b["name"]: (b["state"], b["finished"], b["foreign"]) for b in result["backups"]}
+    assert code == 0 and states[make_backup.UDID] == ("moving", False, False), states
+    assert states["ab" * 20] == ("unknown", False, True), states
+
+
+@tap.test
+def a_backup_is_named_by_phone_number_or_folder():
+    folder = case.fresh("plain")
+    for word in ("Ada's iPhone", "1", make_backup.UDID.lower(), "F17ZQ0ABCDEF"):
+        code, result = case.run_json("backup", "show", word, "--in", folder.parent)
+        assert code == 0 and result["content_files"] == len(case.contents["plain"]), (word, result)
+    assert case.run("backup", "show", "Eve's iPhone", "--in", folder.parent).returncode == 1
+    case.fresh("old").rename(folder.parent / "other")
+    assert case.run("backup", "show", "--in", folder.parent).returncode == 2
+
+
+@tap.test
+def show_counts_what_a_person_would_miss():
+    folder = case.fresh("encrypted")
+    code, result = case.run_json("backup", "show", folder)
+    sorts = {s["id"]: s["files"] for s in result["sorts"]}
+    assert code == 0 and sorts["photos"] == 8 and sorts["messages"] == 1 and sorts["apps"] == 3, sorts
+    assert "8 photos" in case.run("backup", "show", folder).stdout
+
+
+status = tap.run()
+case.done()
+sys.exit(status)
