@@ -224,7 +224,8 @@ static bool pick_patiently(struct rv_ctx *ctx, struct rv_fleet *fleet, const cha
     for (unsigned looks = 1;; looks++) {
         struct rv_error seen = { 0 };
         bool found = rv_fleet_pick(fleet, selector, out, &seen);
-        bool again = found ? out->identity.ecid == 0 && !out->denied : seen.code == RV_E_NO_DEVICE && expected;
+        bool mute = out->identity.ecid == 0 || (out->silent && expected);
+        bool again = found ? mute && !out->denied : seen.code == RV_E_NO_DEVICE && expected;
         if (!again || !patient || (looks >= LOOKS_AT_LEAST && rv_deadline_left_ms(&deadline) == 0)) {
             *err = seen;
             return found;
@@ -245,11 +246,14 @@ bool rv_restore_find(struct rv_ctx *ctx, struct rv_fleet *fleet, const char *sel
     return rv_advise(err, RV_ADVICE_USB_RIGHTS);
 }
 
-/* A system that has just started answers a little later; one that never does is gone round by hand. */
+/*
+ * A system that has just started answers a little later, and one that is going down after an installation broke off
+ * turns up in another mode; one that does neither is gone round by hand.
+ */
 static bool await_answer(struct rv_restore *r, struct rv_error *err)
 {
     struct rv_device now;
-    if (rv_fleet_await(r->fleet, r->device.identity.ecid, RV_MODE_BIT(RV_MODE_NORMAL), NULL, ANSWER_MS, &now, err) &&
+    if (rv_fleet_await(r->fleet, r->device.identity.ecid, RV_MODES_ALL, NULL, ANSWER_MS, &now, err) &&
         now.identity.ecid != 0) {
         r->device = now;
         return true;
