@@ -3,8 +3,10 @@
 """The last line of a test run: counts every subtest of meson's JUnit file.
 
 usage: test_summary.py JUNIT STATUS     STATUS is what `meson test` (and the builds before it) returned
-Exit 1 when anything failed, when STATUS is not 0, or when nothing ran.
+Exit 1 when anything failed, when STATUS is not 0, or when nothing ran. What the failed subtests said stands above it:
+meson's log beside the JUNIT file has it (same name, .json).
 """
+import json
 import sys
 import xml.etree.ElementTree as tree
 
@@ -41,6 +43,34 @@ def summarise(root):
     return counts, skipped, failed
 
 
+LINES_OF_A_FAILURE, LETTERS_OF_A_LINE, LINES_IN_ALL = 25, 400, 400
+
+
+def sayings(log):
+    """The `not ok` lines of a run with what follows each, from meson's testlog.json (a line a program)."""
+    for line in log:
+        program, left = json.loads(line), 0
+        for said in program.get("stdout", "").splitlines():
+            if said.startswith("not ok"):
+                left = LINES_OF_A_FAILURE
+                yield f"{program['name']}: {said}"
+            elif said.startswith("#") and left > 0:
+                left -= 1
+                yield "    " + said[:LETTERS_OF_A_LINE]
+            else:
+                left = 0
+
+
+def tell_failures(path):
+    try:
+        with open(path, encoding="utf-8") as log:
+            said = list(sayings(log))
+    except (OSError, ValueError) as problem:
+        said = [f"what the failed tests said cannot be read: {problem}"]
+    for line in said[:LINES_IN_ALL]:
+        print(line)
+
+
 def main():
     path, status = sys.argv[1], int(sys.argv[2])
     try:
@@ -51,6 +81,8 @@ def main():
     if status != 0 and counts["failed"] == 0:
         counts["failed"] = 1
         failed.append("a build or a test program failed without naming a test: see above")
+    if counts["failed"]:
+        tell_failures(path.replace(".junit.xml", ".json"))
     for name in skipped:
         print(f"skipped: {name}")
     for name in failed:
