@@ -16,6 +16,7 @@ enum rv_event_kind {
     RV_EVENT_NOTE,     /* text: something worth a line in the terminal */
     RV_EVENT_ROW,      /* text: one line of a listing, printed as it is */
     RV_EVENT_COACH,    /* what fingers are to do now: `coach` */
+    RV_EVENT_OFFER,    /* a rescue has found out what is next: `offer`; `step` is its id, `text` why */
     RV_EVENT_DEVICE,   /* attach, detach, mode change: text, `step` is the new mode's name */
 };
 
@@ -32,6 +33,13 @@ struct rv_event_coach {
     char drawing[RV_EVENT_DRAWING_MAX][RV_EVENT_DRAWING_WIDTH]; /* first line "": none */
 };
 
+/* The next rung of a rescue: a face may show it large, before the question comes. */
+struct rv_event_offer {
+    const char *state, *subject;            /* "stuck"; "iPhone X in Recovery mode" */
+    const char *why, *title, *words, *data; /* what is wrong; what to do; what that is; "untouched", "kept", "erased" */
+    unsigned number;                        /* of the step in this rescue, from 1 */
+};
+
 struct rv_event {
     enum rv_event_kind kind;
     const char *step;
@@ -40,6 +48,7 @@ struct rv_event {
     uint64_t done, total;
     double percent;                     /* of the whole job, 0..100; negative: unknown */
     const struct rv_event_coach *coach; /* of RV_EVENT_COACH */
+    const struct rv_event_offer *offer; /* of RV_EVENT_OFFER */
 };
 
 typedef void rv_event_fn(void *context, const struct rv_event *event);

@@ -71,6 +71,8 @@ void rv_face_event(void *context, const struct rv_event *event)
         json_array_append_new(face->warnings, json_string(event->text));
     else if (!face->json && event->kind == RV_EVENT_COACH)
         rv_coach_show(face, event);
+    else if (!face->json && event->kind == RV_EVENT_OFFER)
+        rv_offer_show(face, event);
     else if (!face->json)
         rv_progress_show(face, event);
     pthread_mutex_unlock(&face->lock);

@@ -52,6 +52,8 @@ bool rv_face_secret(void *context, const char *text, char *out, size_t room);
 /* progress.c, json_lines.c, coach_screen.c: one event each; the face's lock is held. */
 void rv_progress_show(struct rv_face *face, const struct rv_event *event);
 void rv_json_line_show(struct rv_face *face, const struct rv_event *event);
+/* print_rescue.c */
+void rv_offer_show(struct rv_face *face, const struct rv_event *event);
 void rv_coach_show(struct rv_face *face, const struct rv_event *event);
 void rv_coach_screen_end(struct rv_face *face);
 /** Ends a live bar so that other text can follow. */

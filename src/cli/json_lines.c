@@ -36,11 +36,22 @@ static void put_coach(json_t *line, const struct rv_event_coach *coach)
                         coach->seconds_left >= 0 ? json_integer(coach->seconds_left) : json_null());
 }
 
+static void put_offer(json_t *line, const struct rv_event_offer *offer)
+{
+    put_text(line, "state", offer->state);
+    put_text(line, "subject", offer->subject);
+    put_text(line, "title", offer->title);
+    put_text(line, "words", offer->words);
+    put_text(line, "data", offer->data);
+    json_object_set_new(line, "number", json_integer(offer->number));
+}
+
 void rv_json_line_show(struct rv_face *face, const struct rv_event *event)
 {
     static const char *const names[] = {
-        [RV_EVENT_STEP] = "step", [RV_EVENT_PROGRESS] = "progress", [RV_EVENT_WARNING] = "warning",
-        [RV_EVENT_NOTE] = "note", [RV_EVENT_DEVICE] = "device",     [RV_EVENT_COACH] = "coach",
+        [RV_EVENT_STEP] = "step",   [RV_EVENT_PROGRESS] = "progress", [RV_EVENT_WARNING] = "warning",
+        [RV_EVENT_NOTE] = "note",   [RV_EVENT_DEVICE] = "device",     [RV_EVENT_COACH] = "coach",
+        [RV_EVENT_OFFER] = "offer",
     };
     json_t *line = json_object();
     json_object_set_new(line, "event", json_string(names[event->kind]));
@@ -51,9 +62,12 @@ void rv_json_line_show(struct rv_face *face, const struct rv_event *event)
         json_object_set_new(line, "total", json_integer((json_int_t)event->total));
         put_text(line, "unit", event->unit != NULL ? event->unit : "bytes");
     }
+    if (event->offer != NULL)
+        put_offer(line, event->offer);
     if (event->coach != NULL)
         put_coach(line, event->coach);
-    if (event->percent >= 0 && event->kind != RV_EVENT_WARNING && event->kind != RV_EVENT_NOTE)
+    if (event->percent >= 0 && event->kind != RV_EVENT_WARNING && event->kind != RV_EVENT_NOTE &&
+        event->kind != RV_EVENT_OFFER)
         json_object_set_new(line, "percent", json_real(event->percent));
     rv_print_json(face, line);
     json_decref(line);

@@ -14,6 +14,9 @@ void rv_print_wrapped(const char *text, int indent, int width);
 /** The same with a mark (" 1.", "-") in the first line's indent. */
 void rv_print_hanging(const char *mark, const char *text, int indent, int width);
 
+/** The same, to another stream. */
+void rv_write_hanging(FILE *out, const char *mark, const char *text, int indent, int width);
+
 rv_print_fn rv_print_coach, rv_print_restore, rv_print_jobs;
 
 /* print_device.c */
@@ -24,6 +27,9 @@ rv_print_fn rv_print_doctor;
 
 /* print_explain.c */
 rv_print_fn rv_print_explain;
+
+/* print_rescue.c */
+rv_print_fn rv_print_rescue;
 
 /* print_status.c */
 rv_print_fn rv_print_status;

@@ -45,7 +45,7 @@ void rv_print_coach(const struct rv_face *face, const json_t *result)
            rv_style(face->colour_out, "off"), where);
     printf(tries > 1 ? " (%lld tries).\n" : ".\n", (long long)tries);
     if (strcmp(goal, "dfu") == 0)
-        puts("next: `revive update --ipsw FILE` installs iOS and keeps the data; `revive coach exit-dfu` leads out.");
+        puts("next: `revive update --latest` installs iOS and keeps the data; `revive coach exit-dfu` leads out.");
     if (strcmp(goal, "recovery") == 0)
-        puts("next: `revive update --ipsw FILE` installs iOS and keeps the data; `revive recovery exit` leads out.");
+        puts("next: `revive update --latest` installs iOS and keeps the data; `revive recovery exit` leads out.");
 }

@@ -10,22 +10,27 @@ const char *rv_json_text(const json_t *object, const char *key, const char *othe
     return text != NULL && *text != '\0' ? text : otherwise;
 }
 
-void rv_print_hanging(const char *mark, const char *text, int indent, int width)
+void rv_write_hanging(FILE *out, const char *mark, const char *text, int indent, int width)
 {
     int column = 0;
     while (*text != '\0') {
         int len = (int)strcspn(text, " ");
         if (column > 0 && column + 1 + len > width - indent) {
-            putchar('\n');
+            fputc('\n', out);
             column = 0;
         }
-        printf("%-*s%.*s", column == 0 ? indent : 1, column == 0 ? mark : "", len, text);
+        fprintf(out, "%-*s%.*s", column == 0 ? indent : 1, column == 0 ? mark : "", len, text);
         mark = "";
         column += len + (column > 0 ? 1 : 0);
         text += len;
         text += strspn(text, " ");
     }
-    putchar('\n');
+    fputc('\n', out);
+}
+
+void rv_print_hanging(const char *mark, const char *text, int indent, int width)
+{
+    rv_write_hanging(stdout, mark, text, indent, width);
 }
 
 void rv_print_wrapped(const char *text, int indent, int width)
@@ -86,6 +91,7 @@ static const struct {
     { "list", rv_print_list },
     { "recovery enter", rv_print_mode },
     { "recovery exit", rv_print_mode },
+    { "rescue", rv_print_rescue },
     { "restart", rv_print_mode },
     { "restore", rv_print_restore },
     { "resume", rv_print_restore },

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "coach/follow.h"
 #include "command/device_json.h"
+#include "command/roads.h"
 #include "command/stays.h"
 #include "command/verbs.h"
 #include "data/devices.h"
@@ -244,36 +245,61 @@ static bool tries_wanted(struct rv_run *run, unsigned *out, struct rv_error *err
     return true;
 }
 
-static bool coach_live(struct rv_run *run, enum rv_coach_goal goal, struct model *model, struct rv_error *err)
+static bool coach_model(struct rv_run *run, struct rv_fleet *fleet, const struct rv_coaching *what, struct model *model,
+                        struct rv_error *err)
 {
-    struct rv_device device = { 0 };
+    const struct rv_device *device = what->device;
     struct rv_coached coached;
-    struct rv_coach_setup setup = { .goal = goal, .by_software = !rv_arg_flag(run->args, "buttons-only") };
-    bool found;
-    RV_AUTO(rv_fleet) fleet = rv_fleet_open(run->ctx, err);
-    if (fleet == NULL || !tries_wanted(run, &setup.tries_max, err) || !pick(run, fleet, &device, &found, err))
+    struct rv_coach_setup setup = { .goal = what->goal, .by_software = !what->buttons_only };
+    if (!tries_wanted(run, &setup.tries_max, err) ||
+        (model->group == NULL && (device == NULL || !model_of_device(model, device, err))))
         return false;
-    if (model->group == NULL && !model_of_device(model, &device, err))
-        return false;
-    if (found)
-        json_object_set_new(run->result, "was", json_string(rv_mode_name(device.mode)));
-    put_group(run->result, model, goal);
+    if (device != NULL)
+        json_object_set_new(run->result, "was", json_string(rv_mode_name(device->mode)));
+    put_group(run->result, model, what->goal);
     if (model->guessed)
         rv_tell_warning(run->ctx,
                         "revive does not know this model; the buttons of the newest %s models are shown. "
                         "--model NAME names another.",
                         model->group->device);
-    if (goal == RV_COACH_DFU && !ask_before_dfu(run, found ? &device : NULL, err))
+    if (what->goal == RV_COACH_DFU && !ask_before_dfu(run, device, err))
         return false;
     setup.group = model->group;
-    setup.restart = goal >= RV_COACH_EXIT_RECOVERY && !setup.by_software && device.mode == RV_MODE_NORMAL;
-    struct rv_identity identity = device.identity;
+    setup.restart =
+        what->goal >= RV_COACH_EXIT_RECOVERY && what->buttons_only && device != NULL && device->mode == RV_MODE_NORMAL;
+    struct rv_identity identity = { 0 };
+    if (device != NULL)
+        identity = device->identity;
     if (identity.product_type[0] == '\0')
         snprintf(identity.product_type, sizeof identity.product_type, "%s", model->product);
     rv_coach_setup_for(&setup, &identity);
-    if (!rv_coach_follow(fleet, &setup, found ? &device : NULL, &coached, err) || !tell_end(run, &coached, err))
-        return rv_while(err, "coaching into %s", rv_coach_goal_name(goal));
-    return tell_where(run, fleet, coached.device.identity.ecid, goal, err);
+    if (!rv_coach_follow(fleet, &setup, device, &coached, err) || !tell_end(run, &coached, err))
+        return rv_while(err, "coaching into %s", rv_coach_goal_name(what->goal));
+    return tell_where(run, fleet, coached.device.identity.ecid, what->goal, err);
+}
+
+bool rv_command_coach(struct rv_run *run, struct rv_fleet *fleet, const struct rv_coaching *what, struct rv_error *err)
+{
+    struct model model = { 0 };
+    const char *words = rv_arg(run->args, "model");
+    if (words != NULL && !model_of_words(&model, words, err))
+        return false;
+    if (words != NULL || what->device != NULL)
+        return coach_model(run, fleet, what, &model, err);
+    rv_fail(err, RV_E_NO_DEVICE,
+            "which buttons it has is not known: no device is on the cable, and no --model is given");
+    return rv_advise(err, RV_ADVICE_COACH_NO_DEVICE);
+}
+
+static bool coach_live(struct rv_run *run, enum rv_coach_goal goal, struct model *model, struct rv_error *err)
+{
+    struct rv_device device = { 0 };
+    bool found;
+    RV_AUTO(rv_fleet) fleet = rv_fleet_open(run->ctx, err);
+    if (fleet == NULL || !pick(run, fleet, &device, &found, err))
+        return false;
+    struct rv_coaching what = { goal, found ? &device : NULL, rv_arg_flag(run->args, "buttons-only") };
+    return coach_model(run, fleet, &what, model, err);
 }
 
 static bool run_coach(struct rv_run *run, enum rv_coach_goal goal, struct rv_error *err)

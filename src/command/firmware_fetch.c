@@ -181,6 +181,20 @@ struct rv_ipsw *rv_firmware_to_look_into(struct rv_run *run, struct rv_error *er
     return row != NULL ? open_remote(run, row->url, err) : NULL;
 }
 
+char *rv_firmware_for_product(struct rv_run *run, const char *product, struct rv_error *err)
+{
+    const char *file = rv_arg(run->args, "ipsw");
+    if (file != NULL || product[0] == '\0') {
+        char *path = file != NULL ? rv_text_copy(file) : NULL;
+        if (file == NULL)
+            rv_fail(err, RV_E_UNSUPPORTED, "the device does not tell its model: name the firmware with --ipsw FILE");
+        else if (path == NULL)
+            rv_fail_nomem(err);
+        return path;
+    }
+    return obtain(run, product, rv_arg(run->args, "version"), NULL, err);
+}
+
 static bool run_download(struct rv_run *run, struct rv_error *err)
 {
     char product[64];

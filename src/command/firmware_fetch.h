@@ -16,3 +16,5 @@ char *rv_firmware_for_job(struct rv_run *run, struct rv_error *err);
  * --latest. NULL with err; USAGE when none or two of them are named.
  */
 struct rv_ipsw *rv_firmware_to_look_into(struct rv_run *run, struct rv_error *err);
+/** The same where nothing named means the newest, for a device that was found already. */
+char *rv_firmware_for_product(struct rv_run *run, const char *product, struct rv_error *err);

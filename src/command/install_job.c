@@ -63,6 +63,10 @@ bool rv_restore_verb(struct rv_run *run, struct rv_restore_options *options, str
     json_object_set_new(out, "duration_s", json_real((double)(rv_clock_now(&run->ctx->clock) - begun) / 1000));
     json_object_set_new(out, "not_apple", json_boolean(result.not_apple));
     json_object_set_new(out, "data_kept", json_boolean(result.data_kept));
+    if (!fine && result.failed_step != NULL)
+        json_object_set_new(out, "failed",
+                            json_pack("{s:s, s:s, s:i}", "step", result.failed_step, "code",
+                                      rv_code_name(result.failed_code), "itunes_code", (int)err->apple));
     json_object_set_new(out, "version", result.version[0] ? json_string(result.version) : json_null());
     json_object_set_new(out, "build", result.build[0] ? json_string(result.build) : json_null());
     const char *log = rv_log_path(run->ctx->log);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command/device_json.h"
+#include "command/roads.h"
 #include "command/stays.h"
 #include "command/verbs.h"
 #include "device/orders.h"
@@ -109,27 +110,33 @@ static bool check_can_exit(const struct rv_device *device, struct rv_error *err)
     return device->mode == RV_MODE_DFU ? rv_advise(err, RV_ADVICE_LEAVE_DFU) : false;
 }
 
+bool rv_command_exit(struct rv_run *run, struct rv_fleet *fleet, const struct rv_device *device, struct rv_error *err)
+{
+    struct rv_device now;
+    rv_tell_step(run->ctx, "exit-recovery", "Telling the device to start its system again");
+    if (!check_can_exit(device, err))
+        return rv_while(err, "leaving Recovery mode");
+    if (!rv_device_order_exit(fleet, device, err)) {
+        if (err->code == RV_E_REFUSED)
+            rv_tell_note(run->ctx, "Its buttons may do it: `revive coach exit-recovery` shows how.");
+        return rv_while(err, "leaving Recovery mode");
+    }
+    if (!await_start(fleet, device, &now, err) || !rv_command_stays(fleet, &now, run->result, err))
+        return rv_while(err, "leaving Recovery mode");
+    rv_command_now(run->result, &now);
+    return true;
+}
+
 static bool run_exit(struct rv_run *run, struct rv_error *err)
 {
-    struct rv_device device, now;
+    struct rv_device device;
     RV_AUTO(rv_fleet) fleet = rv_fleet_open(run->ctx, err);
     if (fleet == NULL || !rv_command_pick(fleet, rv_arg(run->args, "device"), run->result, &device, err))
         return false;
     json_object_set_new(run->result, "was", json_string(rv_mode_name(device.mode)));
-    now = device;
-    if (device.mode != RV_MODE_NORMAL) {
-        rv_tell_step(run->ctx, "exit-recovery", "Telling the device to start its system again");
-        if (!check_can_exit(&device, err))
-            return rv_while(err, "leaving Recovery mode");
-        if (!rv_device_order_exit(fleet, &device, err)) {
-            if (err->code == RV_E_REFUSED)
-                rv_tell_note(run->ctx, "Its buttons may do it: `revive coach exit-recovery` shows how.");
-            return rv_while(err, "leaving Recovery mode");
-        }
-        if (!await_start(fleet, &device, &now, err) || !rv_command_stays(fleet, &now, run->result, err))
-            return rv_while(err, "leaving Recovery mode");
-    }
-    rv_command_now(run->result, &now);
+    if (device.mode != RV_MODE_NORMAL)
+        return rv_command_exit(run, fleet, &device, err);
+    rv_command_now(run->result, &device);
     return true;
 }
 
@@ -139,7 +146,7 @@ const struct rv_command rv_verb_recovery_exit = {
     .about =
         "Tells the device to start its own system again and mends the setting that keeps it in Recovery mode. No "
         "data is touched. Then it is watched for a minute: when it goes away again or comes back in Recovery mode, "
-        "its system does not start, and `revive update --ipsw FILE` is next, which keeps the data too.",
+        "its system does not start, and `revive update --latest` is next, which keeps the data too.",
     .example = "revive recovery exit\n    and the device starts as usual",
     .flags = RV_COMMAND_DEVICE | RV_COMMAND_LONG,
     .run = run_exit,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command/device_json.h"
+#include "command/roads.h"
 #include "command/stays.h"
 #include "command/verbs.h"
 #include "proto/iboot.h"
@@ -59,32 +60,38 @@ static bool restart(struct rv_fleet *fleet, const struct rv_device *device, stru
     return device->mode == RV_MODE_DFU ? rv_advise(err, RV_ADVICE_LEAVE_DFU) : false;
 }
 
-static bool run_restart(struct rv_run *run, struct rv_error *err)
+bool rv_command_restart(struct rv_run *run, struct rv_fleet *fleet, const struct rv_device *device,
+                        struct rv_error *err)
 {
-    struct rv_device device, now;
-    RV_AUTO(rv_fleet) fleet = rv_fleet_open(run->ctx, err);
-    if (fleet == NULL || !rv_command_pick(fleet, rv_arg(run->args, "device"), run->result, &device, err))
-        return false;
-    json_object_set_new(run->result, "was", json_string(rv_mode_name(device.mode)));
+    struct rv_device now;
+    json_object_set_new(run->result, "was", json_string(rv_mode_name(device->mode)));
     rv_tell_step(run->ctx, "restart", "Telling the device to restart");
-    if (!restart(fleet, &device, err)) {
-        if (err->code != RV_E_CANCELLED && err->code != RV_E_GONE && device.mode == RV_MODE_NORMAL)
+    if (!restart(fleet, device, err)) {
+        if (err->code != RV_E_CANCELLED && err->code != RV_E_GONE && device->mode == RV_MODE_NORMAL)
             rv_tell_note(run->ctx,
                          "Its buttons restart it too: `revive coach exit-recovery --buttons-only` shows how.");
         return rv_while(err, "restarting the device");
     }
     rv_tell_step(run->ctx, "await-start", "Waiting for the device to start");
     unsigned modes = RV_MODE_BIT(RV_MODE_NORMAL) | RV_MODE_BIT(RV_MODE_RECOVERY);
-    if (!rv_fleet_await(fleet, device.identity.ecid, modes, &device, START_TIMEOUT_MS, &now, err)) {
-        rv_command_broken_off(fleet, &device, err);
+    if (!rv_fleet_await(fleet, device->identity.ecid, modes, device, START_TIMEOUT_MS, &now, err)) {
+        rv_command_broken_off(fleet, device, err);
         return rv_while(err, "restarting the device");
     }
     rv_command_now(run->result, &now);
-    if (now.mode == RV_MODE_RECOVERY && device.mode == RV_MODE_NORMAL) {
+    if (now.mode == RV_MODE_RECOVERY && device->mode == RV_MODE_NORMAL) {
         rv_fail(err, RV_E_REFUSED, "the device restarted into Recovery mode: its system does not start");
         return rv_advise(err, RV_ADVICE_BACK_IN_RECOVERY);
     }
     return now.mode != RV_MODE_NORMAL || rv_command_stays(fleet, &now, run->result, err);
+}
+
+static bool run_restart(struct rv_run *run, struct rv_error *err)
+{
+    struct rv_device device;
+    RV_AUTO(rv_fleet) fleet = rv_fleet_open(run->ctx, err);
+    return fleet != NULL && rv_command_pick(fleet, rv_arg(run->args, "device"), run->result, &device, err) &&
+           rv_command_restart(run, fleet, &device, err);
 }
 
 const struct rv_command rv_verb_restart = {

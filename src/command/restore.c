@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "command/firmware_fetch.h"
 #include "command/install_job.h"
+#include "command/roads.h"
 #include "command/verbs.h"
 
 #include <stdio.h>
@@ -13,6 +14,20 @@ static void device_name(const struct rv_device *device, char *out, size_t out_si
     snprintf(out, out_size, "%s", id->device_name[0] ? id->device_name : id->name[0] ? id->name : "erase");
 }
 
+bool rv_command_agree_erase(struct rv_run *run, const struct rv_device *device, struct rv_error *err)
+{
+    char name[128], text[600];
+    device_name(device, name, sizeof name);
+    snprintf(text, sizeof text,
+             "This ERASES everything on %s: photos, messages, apps, settings. Nothing of it can be brought back "
+             "without a backup. If Find My is on, the device asks for its owner's Apple Account afterwards. "
+             "`revive update` installs the same system and keeps the data.",
+             name);
+    struct rv_question question = { "erase-device", text, name };
+    return run->ctx->assume_yes || (run->ctx->ask != NULL && run->ctx->ask(run->ctx->ask_context, &question)) ||
+           rv_fail(err, RV_E_USAGE, "erasing was not agreed to: nothing was done");
+}
+
 static bool consent(struct rv_run *run, struct rv_restore_options *options, struct rv_error *err)
 {
     if (options->dry_run)
@@ -21,19 +36,10 @@ static bool consent(struct rv_run *run, struct rv_restore_options *options, stru
     struct rv_device device;
     if (fleet == NULL || !rv_restore_find(run->ctx, fleet, options->selector, true, &device, err))
         return false;
-    char name[128], text[600];
-    device_name(&device, name, sizeof name);
-    snprintf(text, sizeof text,
-             "This ERASES everything on %s: photos, messages, apps, settings. Nothing of it can be brought back "
-             "without a backup. If Find My is on, the device asks for its owner's Apple Account afterwards. "
-             "`revive update` installs the same system and keeps the data.",
-             name);
-    struct rv_question question = { "erase-device", text, name };
-    options->consent =
-        run->ctx->assume_yes || (run->ctx->ask != NULL && run->ctx->ask(run->ctx->ask_context, &question));
+    options->consent = rv_command_agree_erase(run, &device, err);
     options->ecid = device.identity.ecid; /* the one that was named, not another that comes meanwhile */
     options->waited = true;
-    return options->consent || rv_fail(err, RV_E_USAGE, "erasing was not agreed to: nothing was done");
+    return options->consent;
 }
 
 static bool run_restore(struct rv_run *run, struct rv_error *err)

@@ -8,27 +8,6 @@
 
 enum { DEVICES_MAX = 64 };
 
-/* A device that cannot be asked is told of with what is known; only a cancel ends the run. */
-static bool gather(struct rv_fleet *fleet, struct rv_findings *f, struct rv_error *err)
-{
-    struct rv_ctx *ctx = rv_fleet_ctx(fleet);
-    const struct rv_device *device = f->device;
-    struct rv_error quiet = { 0 };
-    struct rv_job job;
-    if (device->identity.ecid != 0 && rv_job_find(ctx, device->identity.ecid, &job, &quiet))
-        f->job_open = true;
-    quiet = (struct rv_error){ 0 };
-    if (device->mode == RV_MODE_RECOVERY && !device->denied) {
-        RV_AUTO(rv_usb) usb = rv_device_open_usb(fleet, device, &quiet);
-        f->have_env = usb != NULL && rv_recovery_env_read(usb, &f->env, &quiet);
-    } else if (device->mode == RV_MODE_NORMAL && !device->silent) {
-        RV_AUTO(rv_lockdown) link = rv_lockdown_open(ctx, &device->mux, &quiet);
-        f->trusted = link != NULL && rv_lockdown_session(link, &quiet);
-        f->trust_advice = f->trusted ? RV_ADVICE_NONE : quiet.advice;
-    }
-    return rv_cancel_point(&ctx->cancel, err);
-}
-
 static json_t *situation_json(const struct rv_findings *f, size_t index)
 {
     const struct rv_situation *situation = rv_triage(f);
@@ -72,7 +51,7 @@ static bool run_status(struct rv_run *run, struct rv_error *err)
         return fail_nothing(mux_missing, err);
     for (size_t i = 0; i < count; i++) {
         struct rv_findings findings = { .device = &devices[i], .mux_missing = mux_missing };
-        if (!gather(fleet, &findings, err))
+        if (!rv_findings_gather(fleet, &findings, err))
             return false;
         json_array_append_new(all, situation_json(&findings, i));
     }

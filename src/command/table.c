@@ -35,6 +35,7 @@ const struct rv_command *const rv_commands[] = {
     &rv_verb_recover_list,
     &rv_verb_recovery_enter,
     &rv_verb_recovery_exit,
+    &rv_verb_rescue,
     &rv_verb_restart,
     &rv_verb_restore,
     &rv_verb_resume,

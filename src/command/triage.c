@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command/triage.h"
 
+#include "proto/lockdown.h"
+#include "restore/restore.h"
+
 #include <string.h>
 
 static bool in(const struct rv_findings *f, enum rv_mode mode)
@@ -11,6 +14,11 @@ static bool in(const struct rv_findings *f, enum rv_mode mode)
 static bool is_denied(const struct rv_findings *f)
 {
     return f->device->denied;
+}
+
+static bool is_held(const struct rv_findings *f)
+{
+    return f->held;
 }
 
 static bool is_unfinished(const struct rv_findings *f)
@@ -107,54 +115,55 @@ static bool always(const struct rv_findings *f)
     return true;
 }
 
-/* The verb does not fetch the firmware yet. */
-#define UPDATE "revive update --ipsw FILE"
-#define FIRMWARE_FILE                                                                                                  \
-    ". FILE is the full firmware file for this model, the newest one, downloaded from Apple: its name ends in .ipsw"
+#define UPDATE "revive update --latest"
 
 const struct rv_situation rv_situations[] = {
     { "denied", "It is attached, but this user may not talk to it over USB", NULL,
       "Install revive's udev rule (it comes with the package) and plug the device in again, or run revive once as root "
       "(sudo)",
       is_denied },
+    { "held", "It is attached, but another program holds it", "revive doctor",
+      "It names the programs that are known to do that. Close the one that holds the device (idevicerestore, "
+      "irecovery, a "
+      "virtual machine) and run `revive` again",
+      is_held },
     { "unfinished", "An update of this device was begun on this computer and broke off", "revive resume",
       "It goes on where it stopped; an Update keeps the data", is_unfinished },
     { "half-way", "It waits in the middle of an installation that broke off", UPDATE,
-      "It installs iOS from the start and keeps the data" FIRMWARE_FILE, is_left_half_way },
+      "It installs iOS from the start and keeps the data", is_left_half_way },
     { "radio-failed", "Its cellular part failed to start, and that keeps it in Recovery mode", UPDATE,
       "It installs iOS and the cellular firmware again and keeps the data; if it comes back here, the device needs "
-      "service" FIRMWARE_FILE,
+      "service",
       has_radio_error },
     { "told-to-stay", "It is in Recovery mode because a setting tells it to stay there; the system may be whole",
       "revive recovery exit", "It mends the setting and starts the system again; no data is touched", is_told_to_stay },
     { "stuck", "It is in Recovery mode: its own system does not start, or somebody held the buttons", UPDATE,
-      "It installs iOS again and keeps the data. Did you hold the buttons yourself? Then `revive recovery exit` "
-      "first" FIRMWARE_FILE,
+      "It loads the newest iOS from Apple, installs it and keeps the data (--ipsw FILE instead of --latest takes a "
+      "file "
+      "that you have). Did you hold the buttons yourself? Then `revive recovery exit` first. `revive rescue` leads you "
+      "through all of it",
       is_stuck },
     { "recovery", "It is in Recovery mode, and its settings could not be read", "revive recovery exit",
-      "It starts the system again; no data is touched. If it comes back here: `" UPDATE "`" FIRMWARE_FILE,
+      "It starts the system again; no data is touched. If it comes back here: `" UPDATE "`, which keeps the data",
       is_recovery },
     { "dfu", "It is in DFU mode: black screen, waiting for a computer", UPDATE,
       "It installs iOS again and keeps the data. Got here by mistake? `revive coach exit-dfu` leads you "
-      "out by the buttons: nothing is lost" FIRMWARE_FILE,
+      "out by the buttons: nothing is lost",
       is_dfu },
-    { "restore", "It is in Restore mode: an installation broke off, and not one that this computer remembers", NULL,
-      "Force a restart with the buttons: `revive coach exit-recovery` leads you (iPhone 8 and later: tap Volume Up, "
-      "tap Volume Down, hold the side button until the Apple logo). It comes back in Recovery mode: then `" UPDATE
-      "`, which keeps the data" FIRMWARE_FILE,
+    { "restore", "It is in Restore mode: an installation broke off, and not one that this computer remembers",
+      "revive rescue", "It ends what was begun and installs iOS whole; the data is kept. It asks before each step",
       is_restore },
-    { "port-dfu", "Only its USB-C port answers (port DFU)", NULL,
-      "Unplug the cable, force a restart with the buttons and plug in again, directly into the computer", is_port_dfu },
-    { "kis", "It answers on its debug interface only, which revive does not speak", NULL,
-      "Force a restart with the buttons: nothing is lost", is_kis },
+    { "port-dfu", "Only its USB-C port answers (port DFU)", "revive rescue",
+      "It leads you through a forced restart with the buttons; nothing is lost by that", is_port_dfu },
+    { "kis", "It answers on its debug interface only, which revive does not speak", "revive rescue",
+      "It leads you through a forced restart with the buttons; nothing is lost by that", is_kis },
     { "no-mux", "It is on, but this computer's usbmux service is missing", NULL,
       "Install and start it: sudo apt install usbmuxd; sudo systemctl start usbmuxd. Then plug the device in again",
       is_without_mux },
-    { "silent", "It is on USB, but does not answer yet: it may still be starting", NULL,
-      "Wait two minutes, unlock it if it asks for the passcode, and run `revive` again. If the Apple logo comes and "
-      "goes "
-      "for ever, that is a boot loop: put it into Recovery mode with its buttons, as `revive coach recovery` says, "
-      "then `" UPDATE "`" FIRMWARE_FILE,
+    { "silent", "It is on USB, but does not answer yet: it may still be starting", "revive rescue",
+      "Wait two minutes first, and unlock it if it asks for the passcode. If the Apple logo comes and goes for ever, "
+      "that "
+      "is a boot loop: revive rescue recognises it, leads your fingers and asks before each step",
       is_silent },
     { "well", "It runs and trusts this computer", NULL, "There is nothing to mend", is_well },
     { "locked", "It runs and is locked", NULL, "Unlock it with its passcode, keep the screen on and run `revive` again",
@@ -178,4 +187,26 @@ const struct rv_situation *rv_triage(const struct rv_findings *findings)
     while (i + 1 < rv_situation_count && !rv_situations[i].holds(findings))
         i++;
     return &rv_situations[i];
+}
+
+/* A device that cannot be asked is told of with what is known; only a cancel ends the run. */
+bool rv_findings_gather(struct rv_fleet *fleet, struct rv_findings *f, struct rv_error *err)
+{
+    struct rv_ctx *ctx = rv_fleet_ctx(fleet);
+    const struct rv_device *device = f->device;
+    struct rv_error quiet = { 0 };
+    struct rv_job job;
+    if (device->identity.ecid != 0 && rv_job_find(ctx, device->identity.ecid, &job, &quiet))
+        f->job_open = true;
+    quiet = (struct rv_error){ 0 };
+    if (device->mode == RV_MODE_RECOVERY && !device->denied) {
+        RV_AUTO(rv_usb) usb = rv_device_open_usb(fleet, device, &quiet);
+        f->have_env = usb != NULL && rv_recovery_env_read(usb, &f->env, &quiet);
+        f->held = usb == NULL && quiet.code == RV_E_BUSY;
+    } else if (device->mode == RV_MODE_NORMAL && !device->silent) {
+        RV_AUTO(rv_lockdown) link = rv_lockdown_open(ctx, &device->mux, &quiet);
+        f->trusted = link != NULL && rv_lockdown_session(link, &quiet);
+        f->trust_advice = f->trusted ? RV_ADVICE_NONE : quiet.advice;
+    }
+    return rv_cancel_point(&ctx->cancel, err);
 }

@@ -8,10 +8,11 @@
 #include "command/recovery_env.h"
 #include "device/device.h"
 
-/** Everything the decision stands on; gathered by status_now.c, made up by tests. */
+/** Everything the decision stands on; made up by tests. */
 struct rv_findings {
     const struct rv_device *device;
     bool mux_missing;
+    bool held;     /* Recovery: another program has claimed it */
     bool have_env; /* Recovery: env was read */
     struct rv_recovery_env env;
     bool trusted;                /* Normal: a session was possible */
@@ -31,3 +32,6 @@ extern const size_t rv_situation_count;
 
 /** The first that holds; never NULL (the last row holds always). */
 const struct rv_situation *rv_triage(const struct rv_findings *findings);
+
+/** Asks `findings->device` (set by the caller, with mux_missing). What it does not tell stays unknown. */
+bool rv_findings_gather(struct rv_fleet *fleet, struct rv_findings *findings, struct rv_error *err);

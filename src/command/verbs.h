@@ -32,6 +32,7 @@ extern const struct rv_command rv_verb_list;
 extern const struct rv_command rv_verb_recover_list;
 extern const struct rv_command rv_verb_recovery_enter;
 extern const struct rv_command rv_verb_recovery_exit;
+extern const struct rv_command rv_verb_rescue;
 extern const struct rv_command rv_verb_restart;
 extern const struct rv_command rv_verb_restore;
 extern const struct rv_command rv_verb_resume;

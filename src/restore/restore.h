@@ -35,7 +35,9 @@ struct rv_restore_result {
     bool data_kept;              /* Update that ended in Normal mode with the user partition untouched by us */
     bool not_apple;              /* signed by the extra root */
     enum rv_mode started_in;
-    unsigned resumed; /* times this job was taken up again */
+    unsigned resumed;         /* times this job was taken up again */
+    const char *failed_step;  /* NULL: none; its name in the plan */
+    enum rv_code failed_code; /* what it failed with, before the break was called UNFINISHED */
 };
 
 /** The one device that is meant; `patient` waits for one that is starting and tells no ECID yet, or restarts after a

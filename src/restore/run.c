@@ -135,6 +135,8 @@ static bool take_step(struct rv_restore *r, struct rv_error *err)
     r->touched |= (step->flags & RV_STEP_TOUCHES) != 0;
     rv_log(r->ctx->log, RV_LOG_INFO, "restore", "step %s begins", step->name);
     if (!run_step(r, err) || !check_mode(r, step->leaves, err)) {
+        r->result->failed_step = step->name;
+        r->result->failed_code = err->code;
         /* What may be done again is what was sent over USB. */
         if (err->apple == 0 && (step->flags & RV_STEP_RETRY))
             err->apple = rv_number_of_usb(err->code);

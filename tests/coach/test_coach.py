@@ -5,7 +5,6 @@
 import json
 import pathlib
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +12,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 
+import fingers as fingers_of  # noqa: E402
 from stage import Stage, wait_until  # noqa: E402
 from tap import Tap  # noqa: E402
 
@@ -23,50 +23,12 @@ stage = None
 
 
 def line_to_device(line):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
-        link.settimeout(20)
-        link.connect(f"{stage.root}/ctl")
-        link.sendall(line.encode() + b"\n")
-        answer = json.loads(link.makefile().readline())
-    assert answer["ok"], (line, answer)
-    return answer
-
-
-class Fingers:
-    """Does what each event says, at once; `slip` may do something else instead."""
-
-    def __init__(self, slip=None):
-        self.held, self.slip, self.events = set(), slip, []
-
-    def hold(self, wanted):
-        for button in self.held - wanted:
-            line_to_device(f"release {button}")
-        for button in wanted - self.held:
-            line_to_device(f"press {button}")
-        self.held = wanted
-
-    def hear(self, event):
-        self.events.append(event)
-        if event["event"] != "coach" or event["said"] not in ("beat", "verdict", "end"):
-            return
-        if self.slip and self.slip(self, event):
-            return
-        for button in event["tap"].split():
-            line_to_device(f"tap {button} 200")
-        if event["step"] == "unplug":
-            line_to_device("unplug")
-        if event["step"] == "plug":
-            self.hold(set(event["hold"].split()))
-            line_to_device("plug")
-        self.hold(set(event["hold"].split()))
-
-    def said(self, said):
-        return [e for e in self.events if e["event"] == "coach" and e["said"] == said]
+    return fingers_of.line_to_device(f"{stage.root}/ctl", line)
 
 
 def coach(*words, slip=None, code=0, timeout=120):
     """One run with --json, played by fingers; (the fingers, the result)."""
-    fingers = Fingers(slip)
+    fingers = fingers_of.Fingers(f"{stage.root}/ctl", slip)
     child = subprocess.Popen([BUILD / "revive", "coach", *words, "--json"], text=True, stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
                              env=stage.environment(REVIVE_DEADLINE_SCALE=SCALE))

@@ -119,7 +119,7 @@ static void what_is_no_topic_and_no_version_is_wrong_usage(void **state)
     assert_false(ok);
 }
 
-/* "`revive update --ipsw FILE`" names a verb of the table; what does not exist must not be promised. */
+/* "`revive update --latest`" names a verb of the table; what does not exist must not be promised. */
 static void check_commands(const char *topic, const char *text)
 {
     for (const char *at = strstr(text, "`revive "); at != NULL; at = strstr(at + 1, "`revive ")) {

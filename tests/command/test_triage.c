@@ -38,10 +38,10 @@ static void a_phone_that_does_not_start_is_updated(void **state)
     (void)state;
     struct rv_device device;
     struct rv_findings f = in_recovery(&device, "true");
-    assert_string_equal(next_of(&f), "revive update --ipsw FILE");
+    assert_string_equal(next_of(&f), "revive update --latest");
     f = in_recovery(&device, "");
-    assert_string_equal(next_of(&f), "revive update --ipsw FILE");
-    assert_non_null(strstr(rv_triage(&f)->why, ".ipsw"));
+    assert_string_equal(next_of(&f), "revive update --latest");
+    assert_non_null(strstr(rv_triage(&f)->why, "--ipsw FILE"));
 }
 
 static void an_interrupted_job_of_ours_comes_before_everything(void **state)
@@ -67,7 +67,7 @@ static void an_installation_left_half_way_is_not_answered_with_exit(void **state
     struct rv_findings f = in_recovery(&device, "false");
     snprintf(f.env.boot_stage, sizeof f.env.boot_stage, "2");
     assert_string_equal(state_of(&f), "half-way");
-    assert_string_equal(next_of(&f), "revive update --ipsw FILE");
+    assert_string_equal(next_of(&f), "revive update --latest");
 }
 
 static void a_radio_that_failed_is_named(void **state)

@@ -201,11 +201,11 @@ def a_phone_whose_system_is_broken_comes_back_and_update_is_offered():
     try:
         stage.await_mode("recovery", 30)
         now = revive_json()["devices"][0]
-        assert now["state"] == "stuck" and now["next"]["command"] == "revive update --ipsw FILE", now
-        four_parts(revive_json("recovery", "exit", code=4), "REFUSED", "revive update --ipsw FILE")
+        assert now["state"] == "stuck" and now["next"]["command"] == "revive update --latest", now
+        four_parts(revive_json("recovery", "exit", code=4), "REFUSED", "revive update --latest")
         assert state()["mode"] == "recovery"
         stage.control("set", "boot_loop", 2)
-        four_parts(revive_json("recovery", "exit", code=4), "REFUSED", "revive update --ipsw FILE")
+        four_parts(revive_json("recovery", "exit", code=4), "REFUSED", "revive update --latest")
         assert any("boot loop" in line.get("text", "") for line in stage.record()), stage.record()[-20:]
     finally:
         stage.stop()
@@ -224,7 +224,7 @@ def falls_while_watched(*words):
             break
     out, _ = child.communicate(timeout=60)
     assert child.returncode == 4, out
-    four_parts(json.loads(out.splitlines()[-1]), "REFUSED", "revive update --ipsw FILE")
+    four_parts(json.loads(out.splitlines()[-1]), "REFUSED", "revive update --latest")
 
 
 @tap.test
