@@ -55,6 +55,8 @@ struct rv_restore {
     bool has_stash_bag;   /* Normal mode: the key of the user volume can be put aside */
     plist_t modem_state;  /* Normal mode: FirmwarePreflightInfo, or NULL; owned */
     unsigned doors_tried; /* mode bits that the person was asked to put the device into */
+    bool moved;           /* it came back in another mode while nothing had been sent: its plan begins again there */
+    unsigned moves;       /* how often it did */
     struct rv_usb *usb;   /* kept open while the device stays in one enumeration */
     struct rv_journal *journal;
     const struct rv_step *step;                   /* now running */

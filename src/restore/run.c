@@ -14,6 +14,7 @@
 
 enum {
     RETRIES = 2,
+    MOVES_MOST = 4, /* a device that changes its mode again and again is not followed for ever */
     STARTING_PAUSE_MS = 1000,
     ANSWER_MS = 30000,  /* usbmux sees a starting device 5 to 20 s before lockdown answers */
     LOOKS_AT_LEAST = 3, /* one look at a system that is starting may itself last as long as the deadline */
@@ -70,29 +71,38 @@ static bool may_retry(const struct rv_error *err)
     return err->code == RV_E_TIMEOUT || err->code == RV_E_PROTOCOL || err->code == RV_E_BUSY || err->code == RV_E_GONE;
 }
 
-/* The device must still be there; what was sent to it before is in its memory only while it has not started anew. */
+/* The device must still be there in the same enumeration: what was sent before is in its memory. */
 static bool still_there(struct rv_restore *r)
 {
     struct rv_error gone = { 0 };
     struct rv_device now;
-    if (!rv_fleet_await(r->fleet, r->device.identity.ecid, RV_MODE_BIT(r->step->needs), NULL, RV_WAIT_AGAIN_MS, &now,
-                        &gone))
-        return false;
-    if (now.usb.address == r->device.usb.address && now.usb.bus == r->device.usb.bus)
-        return true;
-    if (!(r->step->flags & RV_STEP_FRESH))
+    return rv_fleet_await(r->fleet, r->device.identity.ecid, RV_MODE_BIT(r->step->needs), NULL, RV_WAIT_AGAIN_MS, &now,
+                          &gone) &&
+           now.usb.address == r->device.usb.address && now.usb.bus == r->device.usb.bus;
+}
+
+/*
+ * A device that a killed run had just told to start something is found before it leaves, and comes back anew; where it
+ * comes in another mode, the plan of that mode is the one to follow.
+ */
+static bool came_anew(struct rv_restore *r)
+{
+    struct rv_error gone = { 0 };
+    struct rv_device now;
+    if (!rv_fleet_await(r->fleet, r->device.identity.ecid, RV_MODES_ALL, &r->device, RV_WAIT_FIND_MS, &now, &gone))
         return false;
     rv_identity_merge(&now.identity, &r->device.identity);
     r->device = now;
-    return true;
+    r->moved =
+        now.mode != r->step->needs && rv_plan_for(now.mode, r->options->behavior).count > 0 && r->moves++ < MOVES_MOST;
+    return now.mode == r->step->needs;
 }
 
-/* A step that needs nothing from before may find the device between two starts, after a run that was killed there. */
 static bool once_more(struct rv_restore *r, const struct rv_error *err)
 {
-    bool again = r->step->flags & RV_STEP_RETRY ? may_retry(err)
-                                                : (r->step->flags & RV_STEP_FRESH) != 0 && err->code == RV_E_GONE;
-    return again && still_there(r);
+    if (r->step->flags & RV_STEP_FRESH)
+        return err->code == RV_E_GONE && came_anew(r);
+    return (r->step->flags & RV_STEP_RETRY) && may_retry(err) && still_there(r);
 }
 
 static bool run_step(struct rv_restore *r, struct rv_error *err)
@@ -363,8 +373,11 @@ static bool run_job(struct rv_restore *r, struct rv_error *err)
         }
     }
     bool fine = run_plan(r, plan, 0, err);
-    while (!fine && !r->options->dry_run && rv_door_next(r, err))
+    while (!fine && !r->options->dry_run && (r->moved || rv_door_next(r, err))) {
+        r->moved = false;
+        memset(err, 0, sizeof *err);
         fine = run_plan(r, rv_plan_for(r->device.mode, r->options->behavior), 1, err);
+    }
     if (!fine) {
         broke_off(r, err);
         return false;
