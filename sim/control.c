@@ -6,7 +6,9 @@
 #include "base/text.h"
 #include "sim/json.h"
 #include "sim/serve.h"
+#include "sim/service_list.h"
 #include "sim/services.h"
+#include "sim/user_files.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -358,6 +360,19 @@ static void do_quit(struct talk *talk)
     kill(getpid(), SIGTERM); /* main() takes it and closes the devices */
 }
 
+static void do_user(struct talk *talk)
+{
+    sim_user_command(talk->device, talk->rest, talk->answer, sizeof talk->answer - 2);
+}
+
+/* The person stops the backup or restore at the device. */
+static void do_cancel(struct talk *talk)
+{
+    sim_setting_put(talk->device, "backup_cancelled", "yes");
+    sim_notice_post(talk->device, "com.apple.itunes-client.syncCancelRequest");
+    agree(talk);
+}
+
 static void do_help(struct talk *talk);
 
 static const struct {
@@ -367,6 +382,7 @@ static const struct {
 } commands[] = {
     { "await", do_await, "await MODE [SECONDS]" },
     { "battery", do_battery, "battery N" },
+    { "cancel", do_cancel, "cancel" },
     { "cut", do_cut, "cut pull|hold N, cut off" },
     { "damage", do_damage, "damage system|data|kernelcache|iboot|llb|update" },
     { "events", do_events, "events" },
@@ -389,6 +405,7 @@ static const struct {
     { "trust", do_trust, "trust yes|no|ask" },
     { "unlock", do_unlock, "unlock" },
     { "unplug", do_unplug, "unplug" },
+    { "user", do_user, "user totals|digest|list FILE|hash DOMAIN PATH|put FILE DOMAIN PATH|change N|remove N|wipe" },
 };
 
 static void do_help(struct talk *talk)

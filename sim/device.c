@@ -144,6 +144,8 @@ static struct sim_device *device_new(const char *state_dir)
     pthread_mutex_init(&device->lock, NULL);
     pthread_mutex_init(&device->record_lock, NULL);
     pthread_mutex_init(&device->link_lock, NULL);
+    pthread_mutex_init(&device->backup_lock, NULL);
+    pthread_mutex_init(&device->notices.lock, NULL);
     pthread_cond_init(&device->changed, &monotonic);
     pthread_cond_init(&device->readable, &monotonic);
     pthread_condattr_destroy(&monotonic);
@@ -206,6 +208,8 @@ void sim_device_close(struct sim_device *device)
     pthread_mutex_destroy(&device->lock);
     pthread_mutex_destroy(&device->record_lock);
     pthread_mutex_destroy(&device->link_lock);
+    pthread_mutex_destroy(&device->backup_lock);
+    pthread_mutex_destroy(&device->notices.lock);
     rv_free(device);
 }
 
@@ -275,6 +279,11 @@ void sim_pause(struct sim_device *device, unsigned ms)
 struct sim_services *sim_device_services(struct sim_device *device)
 {
     return device->services;
+}
+
+struct sim_notices *sim_device_notices(struct sim_device *device)
+{
+    return &device->notices;
 }
 
 struct sim_transcript *sim_device_transcript(struct sim_device *device)

@@ -111,6 +111,9 @@ void sim_record(struct sim_device *device, const char *what, const char *fmt, ..
 const char *sim_state_dir(struct sim_device *device);
 /** Installed version and build, from installed.plist ("" when there is none). */
 void sim_installed(struct sim_device *device, char version[32], char build[32]);
+struct sim_notices;
+/** What was posted to its notification proxy; notification.c alone looks inside. */
+struct sim_notices *sim_device_notices(struct sim_device *device);
 /** DER of the root "fused" into the chip; borrowed. */
 struct rv_span sim_trust_root(struct sim_device *device);
 

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "sim/pairing.h"
+#include "sim/service_list.h"
 #include "sim/wire.h"
 
 #include <openssl/evp.h>
@@ -296,7 +297,9 @@ static plist_t find_my(struct phone *p)
 
 static plist_t encrypts(struct phone *p)
 {
-    return plist_new_bool(flag(p, "backup_encrypted", false));
+    char password[300];
+    bool set = sim_setting(p->device, "backup_password", password, sizeof password) && password[0] != 0;
+    return plist_new_bool(set || flag(p, "backup_encrypted", false));
 }
 
 static plist_t language(struct phone *p)
@@ -523,7 +526,7 @@ static struct phone look(struct sim_device *device)
 {
     struct phone p = { .device = device };
     sim_device_identity(device, &p.identity);
-    sim_installed(device, p.version, p.build);
+    sim_running(device, p.version, p.build);
     return p;
 }
 

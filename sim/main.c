@@ -33,7 +33,21 @@ static const struct sim_verb verbs[] = {
       "revive-sim run --state DIR [--state DIR...] [--usbmuxd ADDRESS] [--usbip ADDRESS] [--control SOCKET]\n"
       "               [--mode normal|recovery|dfu|off] [--time-scale F] [--set NAME=VALUE...] [--ready-fd N]\n"
       "               [--record FILE: all that the host sends, one JSON line each]\n"
-      "       An ADDRESS is UNIX:/path or 127.0.0.1:PORT.",
+      "       An ADDRESS is UNIX:/path or 127.0.0.1:PORT.\n"
+      "       Settings of its person's files, laid when it is first asked for them: files=N, "
+      "files_size=BYTES|LEAST-MOST,\n"
+      "       files_seed=N. Of backups: system=VERSION (the generation it plays), backup_password=TEXT, "
+      "keybag_rounds=N,\n"
+      "       passcode=yes, backup_passcode=enter|refuse|ignore, restore_strict=no, restore_digests=yes|no, "
+      "data_room=BYTES,\n"
+      "       backup_requires_encryption=yes, backup_managed_off=yes, cloud_restoring=yes, setup_done=no, "
+      "find_my=yes.\n"
+      "       Faults of backups, each once, at a STEP (status, listing, space, uploading, batch, uploaded, manifest, "
+      "moving,\n"
+      "       move, removing, finished, properties, place, response): fault.backup_cut, fault.backup_hangup,\n"
+      "       fault.backup_stall =STEP, fault.backup_error=\"STEP CODE\"; STEP file is in the middle of the file whose "
+      "number\n"
+      "       fault.backup_file holds.",
       "revive-sim run --state phone --usbmuxd UNIX:/tmp/mux --usbip UNIX:/tmp/usb --control /tmp/phone.ctl" },
     { "stage", sim_verb_stage, "lay a whole scene: keys, two firmware files, a device in trouble",
       "revive-sim stage --dir DIR [--scenario boot-loop|fresh|recovery|dfu] [--bytes N] [--data-bytes N]",

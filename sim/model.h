@@ -7,6 +7,7 @@
 
 #include "sim/cut.h"
 #include "sim/device.h"
+#include "sim/notices.h"
 
 #include <plist/plist.h>
 #include <pthread.h>
@@ -84,6 +85,7 @@ struct sim_device {
     int record_fd;
     struct sim_cut cut;
     struct sim_transcript *transcript; /* NULL: nobody wants to know what the host sends */
+    pthread_mutex_t backup_lock;       /* one request to the backup agent at a time; taken before all others */
     pthread_mutex_t link_lock;         /* guards link; never taken while lock is held */
     struct sim_mux_link *link;
 
@@ -98,6 +100,7 @@ struct sim_device {
     uint32_t seed;
     uint64_t nonce_count, draw_count;
     plist_t settings, nvram, env;
+    struct sim_notices notices;
     double scale;
 
     enum sim_stage stage;

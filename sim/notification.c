@@ -3,11 +3,13 @@
  * Two small conversations in property lists: notification_proxy, heartbeat.
  * Sources: libimobiledevice 1.3.0 src/notification_proxy.c, src/heartbeat.c.
  */
+#include "sim/notices.h"
 #include "sim/service_list.h"
 
+#include <stdio.h>
 #include <string.h>
 
-enum { REQUEST_MAX = 65536, HEARTBEAT_S = 10, LOOK_MS = 200 };
+enum { REQUEST_MAX = 65536, HEARTBEAT_S = 10, LOOK_MS = 100, OBSERVED_MAX = 32 };
 #define REQUEST_PAIR "com.apple.mobile.lockdown.request_pair"
 
 static bool send_pair(struct sim_wire *wire, const char *key, const char *text, const char *key2, plist_t value)
@@ -21,12 +23,55 @@ static bool send_pair(struct sim_wire *wire, const char *key, const char *text, 
     return good;
 }
 
-/* What one host wants to hear of; of all names only this one is ever sent by itself. */
+/* What one host wants to hear of. */
 struct observer {
     struct sim_device *device;
     struct sim_wire *wire;
     bool wants_pairing, trusted;
+    char observed[OBSERVED_MAX][SIM_NOTICE_MAX];
+    size_t observed_count;
+    uint64_t told; /* so many notices have been looked at */
 };
+
+void sim_notice_post(struct sim_device *device, const char *name)
+{
+    struct sim_notices *notices = sim_device_notices(device);
+    pthread_mutex_lock(&notices->lock);
+    (void)snprintf(notices->name[notices->count++ % SIM_NOTICES], SIM_NOTICE_MAX, "%s", name);
+    pthread_mutex_unlock(&notices->lock);
+}
+
+static bool observes(const struct observer *o, const char *name)
+{
+    for (size_t i = 0; i < o->observed_count; i++)
+        if (strcmp(o->observed[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* The next notice that was posted since this host was last told. */
+static bool next_notice(struct observer *o, char name[SIM_NOTICE_MAX])
+{
+    struct sim_notices *notices = sim_device_notices(o->device);
+    pthread_mutex_lock(&notices->lock);
+    if (notices->count - o->told > SIM_NOTICES)
+        o->told = notices->count - SIM_NOTICES;
+    bool any = o->told < notices->count;
+    if (any)
+        memcpy(name, notices->name[o->told++ % SIM_NOTICES], SIM_NOTICE_MAX);
+    pthread_mutex_unlock(&notices->lock);
+    return any;
+}
+
+static bool tell_of_notices(struct observer *o)
+{
+    char name[SIM_NOTICE_MAX];
+    bool good = true;
+    while (good && next_notice(o, name))
+        if (observes(o, name))
+            good = send_pair(o->wire, "Command", "RelayNotification", "Name", plist_new_string(name));
+    return good;
+}
 
 static bool trusted_now(struct sim_device *device)
 {
@@ -54,10 +99,15 @@ static bool answer_proxy(struct observer *o, plist_t request)
         send_pair(o->wire, "Command", "ProxyDeath", NULL, NULL);
         return false;
     }
-    if (name != NULL && strcmp(command, "PostNotification") == 0)
+    if (name != NULL && strcmp(command, "PostNotification") == 0) {
         sim_record(o->device, "notification", "posted %s", name);
+        sim_notice_post(o->device, name);
+    }
     if (name != NULL && strcmp(command, "ObserveNotification") == 0 && strcmp(name, REQUEST_PAIR) == 0)
         o->wants_pairing = true;
+    if (name != NULL && strcmp(command, "ObserveNotification") == 0 && o->observed_count < OBSERVED_MAX &&
+        strlen(name) < SIM_NOTICE_MAX)
+        (void)snprintf(o->observed[o->observed_count++], SIM_NOTICE_MAX, "%s", name);
     return true;
 }
 
@@ -65,9 +115,13 @@ void sim_notification_serve(struct sim_device *device, struct sim_wire *wire)
 {
     struct observer o = { .device = device, .wire = wire, .trusted = trusted_now(device) };
     bool goes_on = true;
+    struct sim_notices *notices = sim_device_notices(device);
+    pthread_mutex_lock(&notices->lock);
+    o.told = notices->count;
+    pthread_mutex_unlock(&notices->lock);
     while (goes_on) {
         if (!sim_wire_waits(wire, LOOK_MS)) {
-            goes_on = tell_of_trust(&o);
+            goes_on = tell_of_trust(&o) && tell_of_notices(&o);
             continue;
         }
         plist_t request = sim_wire_plist_read(wire, REQUEST_MAX, -1);

@@ -10,6 +10,7 @@ static const struct sim_service services[] = {
     { "com.apple.mobile.heartbeat", sim_heartbeat_serve, false },
     { "com.apple.mobile.insecure_notification_proxy", sim_notification_serve, true },
     { "com.apple.mobile.notification_proxy", sim_notification_serve, false },
+    { "com.apple.mobilebackup2", sim_backup_serve, false },
     { "com.apple.preboardservice_v2", sim_preboard_serve, false },
 };
 
@@ -21,10 +22,18 @@ const struct sim_service *sim_service_find(const char *name)
     return NULL;
 }
 
+void sim_running(struct sim_device *device, char version[32], char build[32])
+{
+    char played[32];
+    sim_installed(device, version, build);
+    if (sim_setting(device, "system", played, sizeof played) && played[0] != 0)
+        memcpy(version, played, sizeof played);
+}
+
 bool sim_system_since(struct sim_device *device, unsigned major, unsigned minor)
 {
     char version[32], build[32];
-    sim_installed(device, version, build);
+    sim_running(device, version, build);
     char *end = NULL;
     unsigned long has_major = strtoul(version, &end, 10);
     unsigned long has_minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;

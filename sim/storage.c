@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "sim/user_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -254,6 +255,7 @@ bool sim_install_wipe_data(struct sim_device *device, struct rv_error *err)
     bool ok = sim_data_lay(path, file_size(path), device->seed ^ 0x5eed0000u ^ (uint32_t)(erases + 1), err) &&
               installed_save(device, dict, err);
     plist_free(dict);
+    ok = ok && sim_user_wipe(device, err);
     if (ok)
         sim_record(device, "storage", "the user partition is erased");
     return ok;

@@ -4,6 +4,8 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "sim/cut.h"
+#include "sim/notices.h"
+#include "sim/service_list.h"
 #include "sim/services.h"
 
 #include <errno.h>
@@ -300,6 +302,20 @@ void sim_restored_serve(struct sim_device *device, int fd)
 {
     sim_record(device, "restored", "connected");
     close(fd);
+}
+
+/* Backups want a whole device. */
+void sim_backup_serve(struct sim_device *device, struct sim_wire *wire)
+{
+    (void)wire;
+    sim_record(device, "backup", "connected");
+}
+
+struct sim_notices *sim_device_notices(struct sim_device *device)
+{
+    static struct sim_notices notices = { .lock = PTHREAD_MUTEX_INITIALIZER };
+    (void)device;
+    return &notices;
 }
 
 /* Blows are a matter of whole devices. */

@@ -527,7 +527,7 @@ static void services_it_does_not_have_are_named_so(void **state)
 {
     struct bench *b = *state;
     open_session(b);
-    assert_string_equal(error_take(b, with_text(request("StartService"), "Service", "com.apple.mobilebackup2")),
+    assert_string_equal(error_take(b, with_text(request("StartService"), "Service", "com.apple.mobilesync")),
                         "InvalidService");
     assert_string_equal(error_take(b, request("StartService")), "MissingService");
     plist_t dict = with_text(request("StartService"), "Service", "com.apple.afc");
