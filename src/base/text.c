@@ -59,6 +59,20 @@ long rv_text_unhex(const char *text, size_t len, uint8_t *out, size_t out_size)
     return (long)(len / 2);
 }
 
+char *rv_text_base64(struct rv_span in)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char *out = in.len < SIZE_MAX / 2 ? rv_alloc((in.len + 2) / 3 * 4 + 1) : NULL;
+    char *to = out;
+    for (size_t i = 0; out != NULL && i < in.len; i += 3) {
+        uint32_t three = (uint32_t)in.ptr[i] << 16 | (i + 1 < in.len ? (uint32_t)in.ptr[i + 1] << 8 : 0) |
+                         (i + 2 < in.len ? in.ptr[i + 2] : 0);
+        for (int k = 3; k >= 0; k--)
+            *to++ = i + (size_t)(3 - k) > in.len ? '=' : letters[three >> (6 * k) & 63];
+    }
+    return out;
+}
+
 /* Length of a well-formed UTF-8 sequence at s, 0 when broken; *point is its code point. */
 static size_t utf8_length(const unsigned char *s, uint32_t *point)
 {

@@ -17,6 +17,9 @@ char *rv_text_hex(struct rv_span in, char *out, size_t out_size);
 /** Hex digits to bytes: even count, nothing else. Returns the count of bytes, or -1. */
 long rv_text_unhex(const char *text, size_t len, uint8_t *out, size_t out_size);
 
+/** Base64 with its padding, new memory; NULL: out of memory. */
+char *rv_text_base64(struct rv_span in);
+
 /** Replaces control and bidirectional-override characters and broken UTF-8 by '?'; always ends with NUL. */
 void rv_text_clean(char *text);
 

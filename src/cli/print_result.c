@@ -39,14 +39,15 @@ void rv_print_wrapped(const char *text, int indent, int width)
 }
 
 /* A verb without a renderer of its own: its facts, one a line, nested ones indented. */
-static void print_plain(const json_t *value, int indent)
+/* A verb without a renderer of its own shows this. */
+void rv_print_plain(const json_t *value, int indent)
 {
     const char *key;
     json_t *one;
     size_t i;
     if (json_is_array(value)) {
         json_array_foreach (value, i, one)
-            print_plain(one, indent);
+            rv_print_plain(one, indent);
         return;
     }
     if (!json_is_object(value)) {
@@ -58,10 +59,10 @@ static void print_plain(const json_t *value, int indent)
     json_object_foreach ((json_t *)(uintptr_t)value, key, one) {
         if (json_is_object(one) || json_is_array(one)) {
             printf("%*s%s:\n", indent, "", key);
-            print_plain(one, indent + 2);
+            rv_print_plain(one, indent + 2);
         } else if (!json_is_null(one)) {
             printf("%*s%-20s ", indent, "", key);
-            print_plain(one, 0);
+            rv_print_plain(one, 0);
         }
     }
 }
@@ -89,6 +90,10 @@ static const struct {
     { "guide", rv_print_guide },
     { "info", rv_print_info },
     { "list", rv_print_list },
+    { "recover export", rv_print_exported },
+    { "recover list", rv_print_listed },
+    { "recover preview", rv_print_preview },
+    { "recover scan", rv_print_scan },
     { "recovery enter", rv_print_mode },
     { "recovery exit", rv_print_mode },
     { "rescue", rv_print_rescue },
@@ -121,5 +126,5 @@ void rv_print_result(struct rv_face *face, json_t *result)
             return;
         }
     }
-    print_plain(result, 0);
+    rv_print_plain(result, 0);
 }

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/text.h"
+#include "command/recover_select.h"
+#include "command/recover_words.h"
 #include "command/verbs.h"
 #include "recover/sqlite_rebuild.h"
 
@@ -92,14 +95,8 @@ static bool save(struct rv_run *run, const char *from, const char *to, struct rv
     return true;
 }
 
-static bool run_list(struct rv_run *run, struct rv_error *err)
+static bool run_raw(struct rv_run *run, const char *from, struct rv_error *err)
 {
-    const char *from = rv_arg(run->args, "from");
-    if (from == NULL)
-        return rv_fail(err, RV_E_USAGE, "--from FILE is missing: which database?");
-    if (!rv_arg_flag(run->args, "raw"))
-        return rv_fail(err, RV_E_UNSUPPORTED,
-                       "only the rows of a single database file can be listed so far: add --raw");
     const char *to = rv_arg(run->args, "to");
     struct rv_sq_verdict verdict;
     struct timespec start;
@@ -117,24 +114,125 @@ static bool run_list(struct rv_run *run, struct rv_error *err)
     return rv_advise(err, RV_ADVICE_DAMAGED_DATABASE);
 }
 
+/* ---- records ---- */
+
+enum { PAGE_ROWS = 100 };
+
+struct listing {
+    struct rv_run *run;
+    const struct rv_selection *selection;
+    struct rv_job *job;
+    uint64_t skip, left, shown; /* by the page that is wanted */
+    bool paged, more, head;
+};
+
+static bool show_record(void *context, json_t *record, struct rv_error *err)
+{
+    struct listing *l = context;
+    if (!rv_selection_takes(l->selection, record))
+        return true;
+    if (l->skip > 0) {
+        l->skip--;
+        return true;
+    }
+    if (l->paged && l->left == 0) {
+        l->job->enough = l->more = true;
+        return true;
+    }
+    l->left -= l->paged;
+    l->shown++;
+    if (!l->run->json && !l->head) {
+        l->head = true;
+        rv_recover_head(l->run->ctx, l->job->artifact);
+    }
+    return l->run->json ? rv_recover_line(l->run->ctx, record, err)
+                        : rv_recover_row(l->run->ctx, l->job->artifact, record, err);
+}
+
+static bool read_page(const struct rv_args *args, struct listing *l, struct rv_error *err)
+{
+    const char *page = rv_arg(args, "page");
+    uint64_t number;
+    if (page == NULL)
+        return true;
+    if (!rv_text_number(page, 10, &number) || number == 0 || number > UINT32_MAX)
+        return rv_fail(err, RV_E_USAGE, "--page %s: pages are counted from 1", page);
+    l->paged = true;
+    l->skip = (number - 1) * PAGE_ROWS;
+    l->left = PAGE_ROWS;
+    return true;
+}
+
+static bool list_types(struct rv_run *run, struct listing *l, struct rv_source *source, struct rv_error *err)
+{
+    json_t *types = json_array();
+    json_object_set_new(run->result, "types", types);
+    for (size_t i = 0; rv_artifacts[i] != NULL && !l->more; i++) {
+        struct rv_job job = { .source = source,
+                              .artifact = rv_artifacts[i],
+                              .carve = rv_selection_carves(l->selection),
+                              .older = l->selection->older,
+                              .record = show_record,
+                              .context = l };
+        if (!l->selection->types[i])
+            continue;
+        l->job = &job;
+        l->head = false;
+        bool fine = rv_job_run(&job, err);
+        if (fine && (job.counts.files > 0 || rv_arg(run->args, "type") != NULL))
+            json_array_append_new(types, rv_recover_counts(&job));
+        rv_job_clear(&job);
+        if (!fine)
+            return rv_while(err, "reading %s of %s", rv_artifacts[i]->title, source->from);
+    }
+    return true;
+}
+
+static bool run_records(struct rv_run *run, struct rv_error *err)
+{
+    struct rv_selection selection;
+    struct listing l = { .run = run, .selection = &selection };
+    if (!rv_selection_read(run->args, &selection, err) || !read_page(run->args, &l, err))
+        return false;
+    RV_AUTO(rv_source) source = rv_recover_source(run, err);
+    if (source == NULL || !list_types(run, &l, source, err))
+        return false;
+    json_object_set_new(run->result, "shown", number(l.shown));
+    json_object_set_new(run->result, "more", json_boolean(l.more));
+    return true;
+}
+
+static bool run_list(struct rv_run *run, struct rv_error *err)
+{
+    const char *from = rv_arg(run->args, "from");
+    if (from == NULL)
+        return rv_fail(err, RV_E_USAGE, "--from is missing: a backup's folder, a folder of files, or one database");
+    if (!rv_arg_flag(run->args, "raw") && rv_arg(run->args, "to") != NULL)
+        return rv_fail(err, RV_E_USAGE, "--to writes raw rows: add --raw, or use `revive recover export`");
+    return rv_arg_flag(run->args, "raw") ? run_raw(run, from, err) : run_records(run, err);
+}
+
 static const struct rv_option options[] = {
-    { "from", 0, "FILE", "a SQLite file; its -wal and -journal are found by themselves" },
-    { "raw", 0, NULL, "rows as they are stored, one JSON line each" },
-    { "deleted", 0, NULL, "rows that are no longer live (the default)" },
-    { "all-rows", 0, NULL, "live rows too; of a damaged file everything that can be read" },
+    { "from", 0, "SOURCE", "a backup's folder, a folder of extracted files, or one database" },
+    RV_RECOVER_FILTERS,
+    { "page", 0, "N", "a hundred records, and no more; 1 is the first page" },
+    { "all-rows", 0, NULL, "earlier versions of living records too; with --raw live rows too" },
+    { "raw", 0, NULL, "rows of one SQLite file as they are stored, one JSON line each" },
     { "to", 0, "FILE",
-      "write all of it into a new, clean SQLite file: the tables with their live rows, and beside each "
+      "with --raw: write all of it into a new, clean SQLite file: the tables with their live rows, and beside each "
       "what is no longer live, in a table named ..._recovered" },
 };
 
 const struct rv_command rv_verb_recover_list = {
     .name = "recover list",
-    .summary = "List rows of a database: live, older, deleted, or out of a damaged file",
-    .about = "Reads the file's pages itself, never through a database library, and never writes to it. Each row comes "
-             "with its source, the page and offset it was found at, and how sure it is (confidence). The last line "
-             "is a verdict: what can still be inside this file, what cannot, and why. Exit 5 when the file is damaged.",
-    .example = "revive recover list --from sms.db --raw --deleted --json\n"
-               "    prints each deleted or older row of sms.db as one JSON line",
+    .summary = "List records of a type, or the rows of a database: live, recently deleted, deleted",
+    .about = "One line a record: messages, contacts, calls and the others, from what lives, from an app's own Recently "
+             "Deleted, and from deleted rows found in freed bytes; those carry how sure they are (confidence). "
+             "With --raw the rows of one database are listed as they are stored, its pages read by revive itself; "
+             "the last line is then a verdict: what can still be inside this file, what cannot, and why. "
+             "Nothing is written to the source. Exit 5 when a raw file is damaged.",
+    .example = "revive recover list --from BACKUP --type messages --deleted --json\n"
+               "    prints each deleted message as one JSON line",
     .options = options,
     .option_count = RV_COUNT(options),
     .flags = RV_COMMAND_LONG,

@@ -29,7 +29,10 @@ extern const struct rv_command rv_verb_guide;
 extern const struct rv_command rv_verb_info;
 extern const struct rv_command rv_verb_jobs; /* name "status" */
 extern const struct rv_command rv_verb_list;
+extern const struct rv_command rv_verb_recover_export;
 extern const struct rv_command rv_verb_recover_list;
+extern const struct rv_command rv_verb_recover_preview;
+extern const struct rv_command rv_verb_recover_scan;
 extern const struct rv_command rv_verb_recovery_enter;
 extern const struct rv_command rv_verb_recovery_exit;
 extern const struct rv_command rv_verb_rescue;

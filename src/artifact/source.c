@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "artifact/source.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { TABLE_NAMES_MAX = 64 };
+
+void rv_source_file_clear(struct rv_source_file *file)
+{
+    rv_free(file->domain);
+    rv_free(file->path);
+    rv_free(file->at);
+    *file = (struct rv_source_file){ 0 };
+}
+
+bool rv_path_matches(const char *pattern, const char *path)
+{
+    const char *star = NULL, *back = NULL;
+    while (*path != '\0') {
+        if (*pattern == '*') {
+            star = ++pattern;
+            back = path;
+        } else if (*pattern == *path) {
+            pattern++;
+            path++;
+        } else if (star != NULL && *back != '/') {
+            pattern = star;
+            path = ++back;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == '\0';
+}
+
+struct rv_source *rv_source_open(struct rv_ctx *ctx, const char *from, struct rv_error *err)
+{
+    struct stat st;
+    if (stat(from, &st) != 0) {
+        rv_fail_sys(err, errno == ENOENT ? RV_E_NOT_FOUND : RV_E_IO, errno, "looking at %s", from);
+        return NULL;
+    }
+    RV_AUTO(rv_source) source = rv_alloc(sizeof *source);
+    if (source == NULL || (source->from = rv_text_copy(from)) == NULL) {
+        rv_fail_nomem(err);
+        return NULL;
+    }
+    source->ctx = ctx;
+    source->kind = S_ISDIR(st.st_mode) ? &rv_source_of_folder : &rv_source_of_file;
+    if (S_ISDIR(st.st_mode) && !rv_source_folder_open(source, err))
+        return NULL;
+    return rv_steal(&source);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+    (void)st;
+    (void)type;
+    (void)where;
+    remove(path);
+    return 0;
+}
+
+void rv_source_free(struct rv_source *source)
+{
+    if (source == NULL)
+        return;
+    if (source->kind != NULL && source->kind->free != NULL)
+        source->kind->free(source);
+    if (source->work != NULL)
+        nftw(source->work, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    for (size_t i = 0; i < source->made_count; i++) {
+        rv_free(source->made[i].of);
+        rv_free(source->made[i].path);
+    }
+    rv_free(source->made);
+    rv_free(source->work);
+    rv_free(source->from);
+    rv_free(source);
+}
+
+static bool make_work(struct rv_source *source, struct rv_error *err)
+{
+    const char *base = getenv("TMPDIR");
+    char name[512];
+    if (source->work != NULL)
+        return true;
+    snprintf(name, sizeof name, "%.400s/revive-recover-XXXXXX", base != NULL && *base == '/' ? base : "/tmp");
+    if (mkdtemp(name) == NULL) /* 0700 by its own rules */
+        return rv_fail_sys(err, RV_E_IO, errno, "making a private folder %s for work copies", name);
+    source->work = rv_text_copy(name);
+    return source->work != NULL || rv_fail_nomem(err);
+}
+
+char *rv_source_work_folder(struct rv_source *source, struct rv_error *err)
+{
+    char leaf[32];
+    if (!make_work(source, err))
+        return NULL;
+    snprintf(leaf, sizeof leaf, "%u", ++source->copies);
+    RV_AUTO_TEXT folder = rv_path_join(source->work, leaf, err);
+    if (folder == NULL || !rv_dir_make(folder, err))
+        return NULL;
+    return rv_steal(&folder);
+}
+
+bool rv_source_each(struct rv_source *source, const struct rv_place *place, rv_source_fn *found, void *context,
+                    struct rv_error *err)
+{
+    return source->kind->each(source, place, found, context, err);
+}
+
+static bool keep_first(void *context, const struct rv_source_file *file, struct rv_error *err)
+{
+    struct rv_source_file *to = context;
+    if (to->path != NULL)
+        return true;
+    *to = *file;
+    to->domain = rv_text_copy(file->domain);
+    to->path = rv_text_copy(file->path);
+    to->at = rv_text_copy(file->at);
+    return to->path != NULL || rv_fail_nomem(err);
+}
+
+bool rv_source_find(struct rv_source *source, const char *domain, const char *path, struct rv_source_file *out,
+                    struct rv_error *err)
+{
+    struct rv_place place = { domain, path, NULL };
+    *out = (struct rv_source_file){ 0 };
+    if (!rv_source_each(source, &place, keep_first, out, err)) {
+        rv_source_file_clear(out);
+        return false;
+    }
+    return out->path != NULL || rv_fail(err, RV_E_NOT_FOUND, "%s %s is not in %s", domain, path, source->from);
+}
+
+/* Where its bytes are, copied out of a backup when needed. */
+static bool locate(struct rv_source *source, const struct rv_source_file *file, const char *folder, const char *leaf,
+                   char **at, struct rv_error *err)
+{
+    RV_AUTO_TEXT to = rv_path_join(folder, leaf, err);
+    return to != NULL && source->kind->fetch(source, file, to, at, err);
+}
+
+struct rv_blob *rv_source_read(struct rv_source *source, const struct rv_source_file *file, size_t cap,
+                               struct rv_error *err)
+{
+    if (file->at != NULL)
+        return rv_file_read(file->at, cap, err);
+    RV_AUTO_TEXT folder = rv_source_work_folder(source, err);
+    char *at = NULL;
+    if (folder == NULL || !locate(source, file, folder, "file", &at, err))
+        return NULL;
+    struct rv_blob *bytes = rv_file_read(at, cap, err);
+    unlink(at);
+    rv_free(at);
+    return bytes;
+}
+
+static bool copy_file(const char *from, const char *to, struct rv_error *err)
+{
+    enum { PIECE = 1 << 20 };
+    RV_AUTO_FD in = open(from, O_RDONLY | O_CLOEXEC);
+    RV_AUTO_FD out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    RV_AUTO(rv_blob) room = rv_blob_new(PIECE, err);
+    if (room == NULL)
+        return false;
+    if (in < 0 || out < 0)
+        return rv_fail_sys(err, RV_E_IO, errno, "making a work copy of %s", from);
+    for (;;) {
+        ssize_t n = read(in, room->data, room->len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return rv_fail_sys(err, RV_E_IO, errno, "reading %s", from);
+        if (n == 0)
+            return true;
+        if (!rv_fd_write_all(out, rv_span(room->data, (size_t)n), err))
+            return rv_while(err, "making a work copy of %s", from);
+    }
+}
+
+/* A sibling that holds something. */
+static bool sibling(const char *path, const char *ending, char *out, size_t size)
+{
+    struct stat st;
+    return snprintf(out, size, "%s%s", path, ending) < (int)size && stat(out, &st) == 0 && st.st_size > 0;
+}
+
+static bool copy_with_siblings(struct rv_source *source, const char *from, char **path, struct rv_error *err)
+{
+    static const char *const endings[] = { "", "-wal", "-journal" }; /* -shm is made anew from the log */
+    RV_AUTO_TEXT folder = rv_source_work_folder(source, err);
+    RV_AUTO_TEXT to = folder != NULL ? rv_path_join(folder, "database", err) : NULL;
+    char a[4096], b[4096];
+    if (to == NULL)
+        return false;
+    for (size_t i = 0; i < RV_COUNT(endings); i++) {
+        snprintf(b, sizeof b, "%s%s", to, endings[i]);
+        if ((i == 0 || sibling(from, endings[i], a, sizeof a)) && !copy_file(i == 0 ? from : a, b, err))
+            return false;
+    }
+    *path = rv_steal(&to);
+    return true;
+}
+
+/* Out of a backup: each sibling is a file of its own there. */
+static bool fetch_with_siblings(struct rv_source *source, const struct rv_source_file *file, char **path,
+                                bool *immutable, struct rv_error *err)
+{
+    static const char *const endings[] = { "", "-wal", "-journal" };
+    RV_AUTO_TEXT folder = rv_source_work_folder(source, err);
+    *immutable = true;
+    for (size_t i = 0; folder != NULL && i < RV_COUNT(endings); i++) {
+        struct rv_error gone = { 0 };
+        struct rv_source_file one = { 0 };
+        char name[4096], leaf[32];
+        char *at = NULL;
+        snprintf(name, sizeof name, "%s%s", file->path, endings[i]);
+        snprintf(leaf, sizeof leaf, "database%s", endings[i]);
+        bool there = rv_source_find(source, file->domain, name, &one, i == 0 ? err : &gone);
+        bool fine = there && locate(source, &one, folder, leaf, &at, i == 0 ? err : &gone);
+        bool filled = fine && one.size > 0;
+        rv_source_file_clear(&one);
+        if (i == 0 && !fine)
+            return false;
+        if (i == 0)
+            *path = at;
+        else
+            rv_free(at);
+        *immutable = *immutable && (i == 0 || !filled);
+    }
+    return folder != NULL;
+}
+
+static bool copy_database(struct rv_source *source, const struct rv_source_file *file, char **path, bool *immutable,
+                          struct rv_error *err)
+{
+    char name[4096];
+    if (file->at == NULL)
+        return fetch_with_siblings(source, file, path, immutable, err);
+    *immutable = !sibling(file->at, "-wal", name, sizeof name) && !sibling(file->at, "-journal", name, sizeof name);
+    if (!*immutable)
+        return copy_with_siblings(source, file->at, path, err);
+    *path = rv_text_copy(file->at);
+    return *path != NULL || rv_fail_nomem(err);
+}
+
+bool rv_source_database(struct rv_source *source, const struct rv_source_file *file, char **path, bool *immutable,
+                        struct rv_error *err)
+{
+    char name[4096];
+    if (file->at != NULL)
+        snprintf(name, sizeof name, "%s", file->at);
+    else
+        snprintf(name, sizeof name, "%s-%s", file->domain, file->path);
+    *path = NULL;
+    for (size_t i = 0; i < source->made_count; i++)
+        if (strcmp(source->made[i].of, name) == 0) {
+            *immutable = source->made[i].immutable;
+            *path = rv_text_copy(source->made[i].path);
+            return *path != NULL || rv_fail_nomem(err);
+        }
+    struct rv_source_copy *more = rv_realloc_array(source->made, source->made_count + 1, sizeof *more);
+    if (more == NULL)
+        return rv_fail_nomem(err);
+    source->made = more;
+    if (!copy_database(source, file, path, immutable, err)) {
+        rv_free(rv_steal(path));
+        return false;
+    }
+    more[source->made_count] = (struct rv_source_copy){ rv_text_copy(name), rv_text_copy(*path), *immutable };
+    if (more[source->made_count].of == NULL || more[source->made_count].path == NULL)
+        return rv_fail_nomem(err);
+    source->made_count++;
+    return true;
+}
+
+static sqlite3 *open_to_look(const char *path, bool immutable)
+{
+    sqlite3 *db = NULL;
+    sqlite3_str *uri = sqlite3_str_new(NULL);
+    sqlite3_str_appendall(uri, "file:");
+    for (const char *at = path; *at != '\0'; at++)
+        if (strchr("?#%", *at) != NULL)
+            sqlite3_str_appendf(uri, "%%%02X", (unsigned char)*at);
+        else
+            sqlite3_str_appendchar(uri, 1, *at);
+    sqlite3_str_appendf(uri, immutable ? "?immutable=1" : "");
+    char *text = sqlite3_str_finish(uri);
+    int flags = SQLITE_OPEN_URI | (immutable ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
+    if (text == NULL || sqlite3_open_v2(text, &db, flags, NULL) != SQLITE_OK) {
+        sqlite3_close(db);
+        db = NULL;
+    }
+    sqlite3_free(text);
+    return db;
+}
+
+bool rv_database_has_tables(const char *path, bool immutable, const char *tables)
+{
+    sqlite3 *db = open_to_look(path, immutable);
+    sqlite3_stmt *s = NULL;
+    bool all = db != NULL && sqlite3_prepare_v2(db, "SELECT 1 FROM sqlite_master WHERE type='table' AND name=?1", -1,
+                                                &s, NULL) == SQLITE_OK;
+    if (db != NULL) /* a look must not fold the log into the copy: it is searched for deleted rows later */
+        sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    while (all && *tables != '\0') {
+        int length = (int)strcspn(tables, " ");
+        all = length < TABLE_NAMES_MAX && sqlite3_bind_text(s, 1, tables, length, SQLITE_STATIC) == SQLITE_OK &&
+              sqlite3_step(s) == SQLITE_ROW;
+        sqlite3_reset(s);
+        tables += length;
+        tables += strspn(tables, " ");
+    }
+    sqlite3_finalize(s);
+    sqlite3_close(db);
+    return all;
+}

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every format, one a file; export.c lists them. */
+#pragma once
+
+#include "artifact/export.h"
+
+extern const struct rv_writer rv_writer_jsonl, rv_writer_csv, rv_writer_html;

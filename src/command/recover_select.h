@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the verbs of `recover` have in common: the source, which types, which records of them. */
+#pragma once
+
+#include "artifact/artifact.h"
+#include "command/command.h"
+
+/* Filters of list and export. */
+struct rv_selection {
+    bool types[32]; /* by place in rv_artifacts */
+    bool states[RV_RECORD_STATES];
+    bool older;
+    double since, until; /* Unix seconds; 0 none */
+    const char *with, *search;
+};
+/** From --type, --state, --deleted, --all-rows, --since, --until, --with, --search. USAGE. */
+bool rv_selection_read(const struct rv_args *args, struct rv_selection *out, struct rv_error *err);
+bool rv_selection_takes(const struct rv_selection *selection, const json_t *record);
+/** Does a search for deleted rows have to be made? */
+bool rv_selection_carves(const struct rv_selection *selection);
+
+/** --from; USAGE when it is missing. */
+struct rv_source *rv_recover_source(const struct rv_run *run, struct rv_error *err);
+/** One type's counts, and why there is nothing or something is missing; new reference. */
+json_t *rv_recover_counts(const struct rv_job *job);
+
+#define RV_RECOVER_FILTERS                                                                                             \
+    { "type", 0, "T,...", "types: messages, contacts, calls ...; all without it" },                                    \
+        { "state", 0, "S,...", "live, recently-deleted, deleted; all three without it" },                              \
+        { "deleted", 0, NULL, "short for --state recently-deleted,deleted" },                                          \
+        { "since", 0, "DATE", "from this day on: 2024-03-01, or with a time 2024-03-01T18:00:00 (UTC)" },              \
+        { "until", 0, "DATE", "up to the end of this day, or to this time" },                                          \
+        { "with", 0, "PERSON", "with this person: a number, an address or a part of a name" },                         \
+    {                                                                                                                  \
+        "search", 0, "TEXT", "whose text holds this, capital or small"                                                 \
+    }
