@@ -132,8 +132,9 @@ struct rv_blob *rv_certificate_der(struct rv_span file, struct rv_error *err)
     enum { FILE_MAX = 1024 * 1024 };
     X509 *x = certificate(file);
     if (x == NULL && file.len > 0 && file.len < FILE_MAX) {
+        char no_password[] = ""; /* without one OpenSSL asks at the terminal */
         BIO *bio = BIO_new_mem_buf(file.ptr, (int)file.len);
-        x = bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+        x = bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, no_password) : NULL;
         BIO_free(bio);
     }
     unsigned char *der = NULL;

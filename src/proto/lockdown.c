@@ -226,10 +226,21 @@ static bool start_session(struct rv_lockdown *link, plist_t record, struct rv_er
     /* The link is of no use in the middle of a handshake; a key that does not fit means a stale record. */
     rv_stream_free(link->stream);
     link->stream = NULL;
-    if (err->code != RV_E_CORRUPT && err->code != RV_E_PROTOCOL)
+    if (err->code != RV_E_CORRUPT && err->code != RV_E_PROTOCOL && err->code != RV_E_FORMAT)
         return false;
     err->code = RV_E_DENIED;
     return rv_advise(err, RV_ADVICE_TRUST);
+}
+
+bool rv_lockdown_session_by(struct rv_lockdown *link, struct rv_span record_bytes, struct rv_error *err)
+{
+    RV_AUTO_PLIST record = rv_plist_parse(record_bytes, err);
+    if (record == NULL) {
+        rv_while(err, "reading the pair record of this computer");
+        err->code = RV_E_DENIED;
+        return rv_advise(err, RV_ADVICE_TRUST);
+    }
+    return start_session(link, record, err) || rv_while(err, "starting a trusted session");
 }
 
 bool rv_lockdown_session(struct rv_lockdown *link, struct rv_error *err)
@@ -243,14 +254,8 @@ bool rv_lockdown_session(struct rv_lockdown *link, struct rv_error *err)
         rv_fail(err, RV_E_DENIED, "this computer is not paired with the device");
         return rv_advise(err, RV_ADVICE_TRUST);
     }
-    RV_AUTO_PLIST record = rv_plist_parse(rv_blob_span(record_bytes), err);
-    if (record == NULL) {
-        rv_while(err, "reading the pair record of this computer");
-        err->code = RV_E_DENIED;
-        return rv_advise(err, RV_ADVICE_TRUST);
-    }
-    if (!start_session(link, record, err))
-        return rv_while(err, "starting a trusted session");
+    if (!rv_lockdown_session_by(link, rv_blob_span(record_bytes), err))
+        return false;
     rv_blob_free(link->record);
     link->record = rv_steal(&record_bytes);
     link->session = true;

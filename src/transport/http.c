@@ -146,6 +146,8 @@ static void tell_headers(CURL *curl, const struct rv_http_request *request)
         if (at == NULL)
             return;
         char name[1024], value[1024];
+        if (at->name[0] == '\0') /* a line that begins with its colon */
+            continue;
         snprintf(name, sizeof name, "%s", at->name);
         snprintf(value, sizeof value, "%s", at->value);
         request->header(request->header_context, name, value);

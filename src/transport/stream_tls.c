@@ -12,14 +12,19 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 struct rv_stream_tls {
     SSL_CTX *ctx;
     SSL *ssl;
-    BIO_METHOD *method;
 };
+
+/* One for all streams: OpenSSL gives out 127 numbers for kinds of BIO and takes none back. */
+static pthread_once_t method_once = PTHREAD_ONCE_INIT;
+static BIO_METHOD *method;
 
 /* OpenSSL's own socket BIO writes with write(), which raises SIGPIPE when the device is gone. */
 static int bio_write(BIO *bio, const char *from, int len)
@@ -63,7 +68,6 @@ void rv_stream_tls_clear(struct rv_stream *stream)
         return;
     SSL_free(tls->ssl);
     SSL_CTX_free(tls->ctx);
-    BIO_meth_free(tls->method);
     rv_free(tls);
     stream->tls = NULL;
 }
@@ -140,11 +144,21 @@ static BIO *pem_bio(struct rv_span pem)
     return BIO_new_mem_buf(pem.ptr, (int)pem.len);
 }
 
+/* A key that is locked by a password is no key of ours; OpenSSL's own callback would ask at the terminal. */
+static int no_password(char *to, int size, int writing, void *context)
+{
+    (void)to;
+    (void)size;
+    (void)writing;
+    (void)context;
+    return -1;
+}
+
 static bool use_certificate(SSL_CTX *ctx, struct rv_span certificate_pem, struct rv_span key_pem)
 {
     BIO *certificate_bio = pem_bio(certificate_pem), *key_bio = pem_bio(key_pem);
-    X509 *certificate = certificate_bio == NULL ? NULL : PEM_read_bio_X509(certificate_bio, NULL, NULL, NULL);
-    EVP_PKEY *key = key_bio == NULL ? NULL : PEM_read_bio_PrivateKey(key_bio, NULL, NULL, NULL);
+    X509 *certificate = certificate_bio == NULL ? NULL : PEM_read_bio_X509(certificate_bio, NULL, no_password, NULL);
+    EVP_PKEY *key = key_bio == NULL ? NULL : PEM_read_bio_PrivateKey(key_bio, NULL, no_password, NULL);
     bool ok = certificate != NULL && key != NULL && SSL_CTX_use_certificate(ctx, certificate) == 1 &&
               SSL_CTX_use_PrivateKey(ctx, key) == 1;
     X509_free(certificate);
@@ -170,16 +184,27 @@ static bool make_context(struct rv_stream_tls *tls, const struct rv_tls_identity
     return true;
 }
 
+static void free_method(void)
+{
+    BIO_meth_free(method);
+}
+
+static void make_method(void)
+{
+    method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "revive stream");
+    if (method == NULL)
+        return;
+    BIO_meth_set_write(method, bio_write);
+    BIO_meth_set_read(method, bio_read);
+    BIO_meth_set_ctrl(method, bio_ctrl);
+    BIO_meth_set_create(method, bio_create);
+    atexit(free_method);
+}
+
 static bool attach_bio(struct rv_stream *stream, struct rv_stream_tls *tls, struct rv_error *err)
 {
-    tls->method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "revive stream");
-    if (tls->method == NULL)
-        return rv_fail_nomem(err);
-    BIO_meth_set_write(tls->method, bio_write);
-    BIO_meth_set_read(tls->method, bio_read);
-    BIO_meth_set_ctrl(tls->method, bio_ctrl);
-    BIO_meth_set_create(tls->method, bio_create);
-    BIO *bio = BIO_new(tls->method);
+    pthread_once(&method_once, make_method);
+    BIO *bio = method == NULL ? NULL : BIO_new(method);
     tls->ssl = SSL_new(tls->ctx);
     if (bio == NULL || tls->ssl == NULL) {
         BIO_free(bio);
@@ -215,7 +240,7 @@ static bool check_device_key(struct rv_stream *stream, struct rv_span device_cer
     if (device_certificate_pem.len == 0)
         return true;
     BIO *bio = pem_bio(device_certificate_pem);
-    X509 *known = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    X509 *known = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, no_password, NULL);
     X509 *shown = SSL_get1_peer_certificate(stream->tls->ssl);
     bool same = known != NULL && shown != NULL && X509_get0_pubkey(known) != NULL && X509_get0_pubkey(shown) != NULL &&
                 EVP_PKEY_eq(X509_get0_pubkey(known), X509_get0_pubkey(shown)) == 1;
