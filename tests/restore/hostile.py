@@ -4,6 +4,7 @@
 
 silences   the device stands still in each phase: revive ends in time, with an exit code, a reason and what to do
 numbers    the device fails or turns up in the wrong mode: the number and the words that iTunes would show
+iboot      the boot loader's descriptors, strings and variables are endless, or of another length than they say
 lies       restored sends what no restored sends: no file outside revive's folders, bounded time and memory
 servers    a signing server that never ends, drips, sends in circles or answers with bombs
 """
@@ -21,6 +22,7 @@ import time
 
 sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parent.parent / "support")]
 from faults import Bench, Road, rehearse  # noqa: E402
+from lying_usb import LIES as USB_LIES, Between  # noqa: E402
 from stage import StageError  # noqa: E402
 from update_check import Wrong, claim  # noqa: E402
 
@@ -47,8 +49,9 @@ class Done:
         self.seconds, self.memory_mb = time.monotonic() - self.begun, usage.ru_maxrss >> 10
         with out:
             out.seek(0)
-            lines = out.read().decode(errors="replace").splitlines()
-        self.result = json.loads(lines[-1]) if lines else {}
+            told = out.read().decode(errors="replace")
+        # One document, or the last of the JSON Lines.
+        self.result = json.loads(told if told.startswith("{\n") else (told.splitlines() or ["{}"])[-1])
         self.error = self.result.get("error") or {}
 
     def check(self, what, codes, itunes=None, advice=None):
@@ -158,6 +161,31 @@ def numbers(build):
             claim(bench.hash_of("data") == before, f"{order}: the user partition was changed")
 
 
+# ---- iboot ----
+
+def iboot(build):
+    """Without its number no device is worked on: only lies that leave the serial number alone come to preflight."""
+    with Hostile(build, "recovery") as bench:
+        bench.lay_phone()
+        before, files = bench.hash_of("data"), bench.files()
+        for kind in USB_LIES:
+            with Between(bench.root / "between", bench.root / "usb", kind) as between:
+                update = [("update", "--ipsw", bench.new_ipsw, "--dry-run")] if "variables" in kind else []
+                for words in [("info",), *update]:
+                    done = bench.run(*words, REVIVE_USB=f"usbip:UNIX:{bench.root}/between")
+                    what = f"{kind}, {words[0]}"
+                    claim(between.told, f"{what}: nothing was lied about")
+                    if done.code != 0:
+                        done.check(what, (1, 3, 4, 5, 7))
+                    claim(done.seconds < LIMIT_SECONDS / 2 and done.memory_mb < MEMORY_MB,
+                          f"{what}: {done.seconds:.0f} s, {done.memory_mb} MB")
+                    claim(not any(ord(c) < 32 for c in json.dumps(done.result, ensure_ascii=False)), f"{what}: {done.result}")
+        new = bench.files() - files - {"out", "mux", "usb", "ctl"}
+        claim(not new, f"files were written: {new}")
+        claim(bench.hash_of("data") == before and not [r for r in bench.record() if r["what"] == "accepted"],
+              "the device was touched")
+
+
 # ---- lies ----
 
 # "" stands for a lie that a host may overlook: the restore goes on and ends well
@@ -255,7 +283,7 @@ def servers(build):
 
 
 def main():
-    names = {s.__name__: s for s in (silences, numbers, lies, servers)}
+    names = {s.__name__: s for s in (silences, numbers, iboot, lies, servers)}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", required=True)
     parser.add_argument("name", choices=sorted(names))
