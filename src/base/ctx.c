@@ -68,9 +68,28 @@ bool rv_ctx_init(struct rv_ctx *ctx, struct rv_error *err)
     return fine;
 }
 
+bool rv_ctx_leave_no_trace(struct rv_ctx *ctx, struct rv_error *err)
+{
+    if (ctx->pairings == NULL)
+        ctx->pairings = rv_alloc(sizeof *ctx->pairings);
+    return ctx->pairings != NULL || rv_fail_nomem(err);
+}
+
+static void forget_pairings(struct rv_ctx *ctx)
+{
+    for (size_t i = 0; ctx->pairings != NULL && i < ctx->pairings->count; i++) {
+        struct rv_blob *record = ctx->pairings->rows[i].record;
+        rv_wipe(record->data, record->len);
+        rv_blob_free(record);
+    }
+    rv_free(ctx->pairings);
+    ctx->pairings = NULL;
+}
+
 void rv_ctx_clear(struct rv_ctx *ctx)
 {
     rv_cancel_clear(&ctx->cancel);
+    forget_pairings(ctx);
     char **owned[] = { &ctx->settings.apple_tss,
                        &ctx->settings.apple_catalog,
                        &ctx->settings.ipsw_me,

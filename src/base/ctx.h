@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "base/bytes.h"
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -12,6 +13,7 @@
 #include "base/log.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /** From the environment (rv_ctx_init); every one is shown by `revive doctor`. NULL: Apple's own, or none. */
 struct rv_settings {
@@ -23,6 +25,16 @@ struct rv_settings {
     double deadline_scale; /* REVIVE_DEADLINE_SCALE */
 };
 
+/* Pair records of this run alone: under --no-trace none is given to the usbmux daemon, which would keep it. */
+enum { RV_PAIRINGS_MAX = 16 };
+struct rv_pairings {
+    size_t count;
+    struct {
+        char udid[64];
+        struct rv_blob *record; /* owned; wiped when it goes */
+    } rows[RV_PAIRINGS_MAX];
+};
+
 struct rv_ctx {
     struct rv_clock clock;
     struct rv_cancel cancel;
@@ -31,8 +43,9 @@ struct rv_ctx {
     void *event_context;
     rv_question_fn *ask; /* may be NULL: every answer is no */
     void *ask_context;
-    rv_secret_fn *secret; /* may be NULL; its context is that of ask */
-    bool assume_yes;      /* --yes */
+    rv_secret_fn *secret;         /* may be NULL; its context is that of ask */
+    bool assume_yes;              /* --yes */
+    struct rv_pairings *pairings; /* --no-trace: nothing of this run stays on this computer; else NULL */
     struct rv_settings settings;
     char *config_dir, *cache_dir, *state_dir, *data_dir; /* XDG, each with /revive; not made yet */
 };
@@ -40,6 +53,8 @@ struct rv_ctx {
 /** Fills every field from the environment; log, event and ask stay NULL for the caller to set. */
 bool rv_ctx_init(struct rv_ctx *ctx, struct rv_error *err);
 void rv_ctx_clear(struct rv_ctx *ctx);
+/** From here on no device is remembered and no pairing kept. */
+bool rv_ctx_leave_no_trace(struct rv_ctx *ctx, struct rv_error *err);
 
 /**
  * Puts a question to the person. True: yes (or --yes). Else false with USAGE: nobody could be asked, or the

@@ -42,7 +42,8 @@ static int run_verb(struct rv_face *face, const struct rv_args *args, struct rv_
     face->ctx = ctx;
     struct rv_run run = { .ctx = ctx, .args = args, .result = result, .json = face->json };
     int code;
-    if (rv_logs_open(face, ctx, args, &err) && face->command->run(&run, &err)) {
+    if ((!rv_arg_flag(args, "no-trace") || rv_ctx_leave_no_trace(ctx, &err)) && rv_logs_open(face, ctx, args, &err) &&
+        face->command->run(&run, &err)) {
         rv_print_result(face, result);
         code = finish(face, 0);
     } else {

@@ -72,7 +72,7 @@ bool rv_memory_note(struct rv_memory *memory, const struct rv_identity *identity
 void rv_memory_save(struct rv_ctx *ctx, const struct rv_memory *memory)
 {
     struct rv_error ignored = { 0 };
-    if (ctx->state_dir == NULL || !rv_dir_make(ctx->state_dir, &ignored))
+    if (ctx->state_dir == NULL || ctx->pairings != NULL || !rv_dir_make(ctx->state_dir, &ignored))
         return;
     json_t *rows = json_array();
     for (size_t i = 0; i < memory->count; i++) {

@@ -150,6 +150,8 @@ static void tell_headers(CURL *curl, const struct rv_http_request *request)
             continue;
         snprintf(name, sizeof name, "%s", at->name);
         snprintf(value, sizeof value, "%s", at->value);
+        rv_text_clean(name);
+        rv_text_clean(value);
         request->header(request->header_context, name, value);
     }
 }

@@ -67,12 +67,64 @@ struct rv_stream *rv_mux_connect(struct rv_ctx *ctx, const struct rv_mux_id *id,
     return NULL;
 }
 
+/* ---- pair records ---- */
+
+/* The place of a device's record among those of this run; count: it has none. Under library_lock. */
+static size_t own_pairing(const struct rv_ctx *ctx, const char *udid)
+{
+    size_t i = 0;
+    while (i < ctx->pairings->count && strcmp(ctx->pairings->rows[i].udid, udid) != 0)
+        i++;
+    return i;
+}
+
+static bool keep_own_pairing(struct rv_ctx *ctx, const char *udid, struct rv_span record, struct rv_error *err)
+{
+    struct rv_blob *copy = rv_blob_copy(record, err);
+    if (copy == NULL)
+        return false;
+    pthread_mutex_lock(&library_lock);
+    struct rv_pairings *own = ctx->pairings;
+    size_t i = own_pairing(ctx, udid);
+    bool room = i < RV_PAIRINGS_MAX && strlen(udid) < sizeof own->rows[0].udid;
+    if (room) {
+        struct rv_blob *old = i < own->count ? own->rows[i].record : NULL;
+        if (old != NULL)
+            rv_wipe(old->data, old->len);
+        rv_blob_free(old);
+        snprintf(own->rows[i].udid, sizeof own->rows[i].udid, "%s", udid);
+        own->rows[i].record = copy;
+        own->count += i == own->count;
+    }
+    pthread_mutex_unlock(&library_lock);
+    if (!room)
+        rv_blob_free(copy);
+    return room || rv_fail(err, RV_E_LIMIT, "more than %d devices were paired with in one run", RV_PAIRINGS_MAX);
+}
+
+/* False: this run has not paired with the device. *record NULL: there was no memory for the copy. */
+static bool find_own_pairing(struct rv_ctx *ctx, const char *udid, struct rv_blob **record, struct rv_error *err)
+{
+    if (ctx->pairings == NULL)
+        return false;
+    pthread_mutex_lock(&library_lock);
+    size_t i = own_pairing(ctx, udid);
+    bool found = i < ctx->pairings->count;
+    if (found)
+        *record = rv_blob_copy(rv_blob_span(ctx->pairings->rows[i].record), err);
+    pthread_mutex_unlock(&library_lock);
+    return found;
+}
+
 struct rv_blob *rv_mux_pair_record(struct rv_ctx *ctx, const char *udid, struct rv_error *err)
 {
     char *data = NULL;
     uint32_t size = 0;
     if (!rv_cancel_point(&ctx->cancel, err))
         return NULL;
+    struct rv_blob *own = NULL;
+    if (find_own_pairing(ctx, udid, &own, err))
+        return own;
     pthread_mutex_lock(&library_lock);
     int n = usbmuxd_read_pair_record(udid, &data, &size);
     pthread_mutex_unlock(&library_lock);
@@ -96,6 +148,8 @@ bool rv_mux_save_pair_record(struct rv_ctx *ctx, const char *udid, uint32_t hand
 {
     if (!rv_cancel_point(&ctx->cancel, err))
         return false;
+    if (ctx->pairings != NULL)
+        return keep_own_pairing(ctx, udid, record, err);
     pthread_mutex_lock(&library_lock);
     int n = usbmuxd_save_pair_record_with_device_id(udid, handle, (const char *)record.ptr, (uint32_t)record.len);
     pthread_mutex_unlock(&library_lock);
@@ -106,6 +160,8 @@ bool rv_mux_delete_pair_record(struct rv_ctx *ctx, const char *udid, struct rv_e
 {
     if (!rv_cancel_point(&ctx->cancel, err))
         return false;
+    if (ctx->pairings != NULL) /* what other programs are trusted by stays */
+        return true;
     pthread_mutex_lock(&library_lock);
     int n = usbmuxd_delete_pair_record(udid);
     pthread_mutex_unlock(&library_lock);

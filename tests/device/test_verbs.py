@@ -183,6 +183,26 @@ def a_trusted_phone_tells_all_and_restarts():
     assert revive_json()["devices"][0]["state"] == "well"
 
 
+def kept_by_the_daemon():
+    return {p.name: p.read_bytes() for p in (stage.phone / "usbmuxd").glob("*.plist")}
+
+
+@tap.test
+def without_a_trace_neither_device_nor_pairing_nor_log_stays_here():
+    to_normal()
+    for record in (stage.phone / "usbmuxd").glob("*.plist"):
+        record.unlink()
+    home = stage.root / "traceless"
+    places = {f"XDG_{name}_HOME": str(home / name) for name in ("STATE", "CACHE", "CONFIG", "DATA")}
+    done = revive_json("restart", "--no-trace", **places)
+    assert done["now"] == "normal", done  # it asked for trust, was given it, and opened a service by it
+    assert not kept_by_the_daemon(), kept_by_the_daemon().keys()
+    assert not [p for p in home.rglob("*") if p.is_file()], list(home.rglob("*"))
+    assert revive_json("info", **places)["trusted"] is False  # nothing of it is left for the next run
+    to_normal()
+    assert revive_json("restart", **places)["now"] == "normal" and kept_by_the_daemon()  # as usual
+
+
 @tap.test
 def a_phone_is_sent_into_recovery_mode_and_keeps_its_name_there():
     to_normal()
