@@ -69,29 +69,6 @@ static pid_t start_child(struct child *child, struct rv_error *err)
     return pid;
 }
 
-/* The child's first line, by a deadline. */
-static bool first_line(const struct child *child, char *line, size_t room, struct rv_error *err)
-{
-    struct rv_clock clock;
-    rv_clock_system(&clock);
-    struct rv_deadline deadline = rv_deadline_in(&clock, START_MS);
-    size_t at = 0;
-    while (at + 1 < room) {
-        struct pollfd p = { .fd = child->out, .events = POLLIN };
-        if (poll(&p, 1, rv_deadline_left_ms(&deadline)) <= 0)
-            return rv_fail(err, RV_E_TIMEOUT, "`revive-sim %s` does not get ready", child->words[1]);
-        ssize_t n = read(child->out, line + at, 1);
-        if (n <= 0)
-            return rv_fail(err, RV_E_IO, "`revive-sim %s` ended before it was ready; see %s", child->words[1],
-                           child->log);
-        if (line[at] == '\n')
-            break;
-        at++;
-    }
-    line[at] = '\0';
-    return true;
-}
-
 /* What the child wrote last, for the error. */
 static const char *last_words(const struct child *child, char *out, size_t room)
 {
@@ -105,6 +82,29 @@ static const char *last_words(const struct child *child, char *out, size_t room)
         begin--;
     snprintf(out, room, "%.*s", (int)(end - begin), all != NULL ? (const char *)all->data + begin : "");
     return *out != '\0' ? out : "it said nothing";
+}
+
+/* The child's first line, by a deadline. */
+static bool first_line(const struct child *child, char *line, size_t room, struct rv_error *err)
+{
+    struct rv_clock clock;
+    rv_clock_system(&clock);
+    struct rv_deadline deadline = rv_deadline_in(&clock, START_MS);
+    size_t at = 0;
+    while (at + 1 < room) {
+        struct pollfd p = { .fd = child->out, .events = POLLIN };
+        if (poll(&p, 1, rv_deadline_left_ms(&deadline)) <= 0)
+            return rv_fail(err, RV_E_TIMEOUT, "`revive-sim %s` does not get ready", child->words[1]);
+        ssize_t n = read(child->out, line + at, 1);
+        if (n <= 0)
+            return rv_fail(err, RV_E_IO, "`revive-sim %s` ended before it was ready: %s", child->words[1],
+                           last_words(child, line, room));
+        if (line[at] == '\n')
+            break;
+        at++;
+    }
+    line[at] = '\0';
+    return true;
 }
 
 /* Runs one of its short verbs to the end. */
@@ -244,7 +244,7 @@ bool rv_sim_start(struct rv_sim *sim, const char *spec, struct rv_error *err)
            set_environment(sim, port, err);
     if (fine)
         return true;
-    rv_sim_stop(sim, true);
+    rv_sim_stop(sim, false);
     return rv_while(err, "starting the virtual iPhone");
 }
 
@@ -262,14 +262,20 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
     (void)st;
     (void)kind;
     (void)where;
-    return remove(path);
+    (void)remove(path); /* a folder that still holds a log stays */
+    return 0;
 }
 
-void rv_sim_stop(struct rv_sim *sim, bool keep)
+static int remove_all_but_logs(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+    return strstr(path, "/scene/state/revive/logs/") != NULL ? 0 : remove_one(path, st, kind, where);
+}
+
+void rv_sim_stop(struct rv_sim *sim, bool keep_logs)
 {
     end_child(sim->phone);
     end_child(sim->apple);
     sim->phone = sim->apple = 0;
-    if (sim->folder[0] != '\0' && !keep)
-        nftw(sim->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    if (sim->folder[0] != '\0')
+        nftw(sim->folder, keep_logs ? remove_all_but_logs : remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }

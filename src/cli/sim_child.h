@@ -24,5 +24,5 @@ struct rv_sim {
  * or the folder of a scene, laid there when it is not there yet, that stays. Sets the environment.
  */
 bool rv_sim_start(struct rv_sim *sim, const char *spec, struct rv_error *err);
-/** Ends the children; removes a scene of its own unless `keep` (a log in it may be wanted). */
-void rv_sim_stop(struct rv_sim *sim, bool keep);
+/** Ends the children and removes a scene of its own; keep_logs: but for the logs of commands in it. */
+void rv_sim_stop(struct rv_sim *sim, bool keep_logs);

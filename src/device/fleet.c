@@ -62,6 +62,14 @@ struct rv_fleet *rv_fleet_open(struct rv_ctx *ctx, struct rv_error *err)
 {
     struct rv_fleet_sources sources = { .mux_list = real_mux_list, .ask = rv_fleet_ask };
     sources.bus = rv_usb_bus_open(ctx, err);
+    if (sources.bus == NULL && err->code != RV_E_USAGE && err->code != RV_E_NOMEM && err->code != RV_E_CANCELLED) {
+        /* Half of the work needs no USB of ours: the usbmux service has its own. */
+        rv_tell_warning(ctx,
+                        "USB cannot be looked at from here (%s): only devices that the usbmux service lists are seen.",
+                        err->text[0]);
+        memset(err, 0, sizeof *err);
+        sources.bus = rv_usb_none_open(ctx, err);
+    }
     return sources.bus == NULL ? NULL : rv_fleet_open_take(ctx, &sources, err);
 }
 

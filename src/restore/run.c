@@ -108,10 +108,17 @@ static bool once_more(struct rv_restore *r, const struct rv_error *err)
 static bool run_step(struct rv_restore *r, struct rv_error *err)
 {
     const struct rv_step *step = r->step;
+    struct rv_error first = { 0 };
     for (unsigned attempt = 0;; attempt++) {
         if (step->run(r, err))
             return true;
         rv_restore_usb_close(r);
+        /* A transfer that froze holds the device when it is opened again: what came before is the reason. */
+        if (err->code == RV_E_BUSY && first.code != RV_OK) {
+            rv_log(r->ctx->log, RV_LOG_INFO, "restore", "once more: %s", err->text[0]);
+            *err = first;
+        }
+        first = *err;
         if (attempt >= RETRIES || !once_more(r, err))
             return false;
         rv_tell_warning(r->ctx, "%s did not work (%s): trying once more", step->words, err->text[0]);

@@ -24,6 +24,8 @@ struct rv_usb_bus; /* one back end, thread safe */
 struct rv_usb;     /* one opened device; one thread at a time */
 
 struct rv_usb_bus *rv_usb_bus_open(struct rv_ctx *ctx, struct rv_error *err);
+/** A bus on which nothing is seen, for a computer whose USB cannot be looked at at all. */
+struct rv_usb_bus *rv_usb_none_open(struct rv_ctx *ctx, struct rv_error *err);
 void rv_usb_bus_free(struct rv_usb_bus *bus);
 RV_DEFINE_AUTO(rv_usb_bus)
 

@@ -57,6 +57,16 @@ def nothing_of_it_reaches_the_persons_own_state():
 def an_unknown_situation_is_wrong_usage():
     done = revive("--sim=volcano", "list")
     assert done.returncode == 2 and "boot-loop" in done.stderr
+    assert not left_behind(), left_behind()
+
+
+@tap.test
+def a_command_that_fails_leaves_its_log_and_nothing_else():
+    done = revive("--sim=fresh", "update", "--ipsw", str(root / "nowhere.ipsw"), "--json")
+    assert done.returncode == 1, done.stdout + done.stderr
+    log = pathlib.Path(json.loads(done.stdout.splitlines()[-1])["error"]["log"])
+    files = [path for name in left_behind() for path in (root / name).rglob("*") if not path.is_dir()]
+    assert log.exists() and files == [log], files
 
 
 status = tap.run()

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The verbs that look, restart and change modes, as a person runs them, against the virtual iPhone.
 
-    test_verbs.py BUILD"""
+    test_verbs.py BUILD NO_LIBUSB"""
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from stage import Stage, wait_until  # noqa: E402
 from tap import Tap  # noqa: E402
 
 BUILD = pathlib.Path(sys.argv[1])
+NO_LIBUSB = sys.argv[2]
 SECOND_ECID = 0x000A1B2C3D4E5FFF
 SCALE = "0.02"
 tap = Tap()
@@ -303,6 +305,17 @@ def a_usb_server_that_is_not_there_is_an_error_and_no_crash():
     assert done.code in (1, 3), done
     done = revive("list", "--json", REVIVE_USB="carrier-pigeon")
     assert done.code == 2 and json.loads(done.out)["error"]["code"] == "USAGE", done
+
+
+@tap.test
+def without_usb_what_usbmux_lists_is_worked_with():
+    to_normal()
+    asan = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+    env = {"REVIVE_USB": None, "LD_PRELOAD": NO_LIBUSB, "ASAN_OPTIONS": asan.strip(":")}
+    done = revive("list", "--json", **env)
+    assert done.code == 0 and json.loads(done.out)["devices"][0]["mode"] == "normal", done
+    assert "USB cannot be looked at" in done.err, done.err
+    assert revive_json("restart", **env)["now"] == "normal"
 
 
 @tap.test

@@ -89,11 +89,11 @@ def event_of(bench, first, what, text, after=1):
 
 
 # phase: (mode, the event at which the device stands still, by number or by its distance to a line of the record, exit
-# codes, advice)
+# codes, advice; iTunes' number)
 SILENCES = {
-    "DFU upload": ("dfu", ("accepted", "ibss", -20), (1,), None),
+    "DFU upload": ("dfu", ("accepted", "ibss", -20), (1,), None, 2013),
     "iBSS wait": ("dfu", ("accepted", "ibss", 1), (7,), None),
-    "Recovery upload of iBEC": ("recovery", ("command", "go", -2), (1,), None),
+    "Recovery upload of iBEC": ("recovery", ("command", "go", -2), (1,), None, 2013),
     "start of iBEC": ("recovery", ("command", "go", -1), (7,), None),
     "iBEC wait": ("recovery", ("accepted", "ibec", 2), (7,), None),
     "Recovery upload of the ramdisk": ("recovery", ("screen", "background", 40), (7,), None),
@@ -116,13 +116,13 @@ def silences(build):
             rehearse(bench, Road("update", mode))
             rows = {name: row for name, row in SILENCES.items() if row[0] == mode}
             events = {name: row[1] if isinstance(row[1], int) else event_of(bench, first, *row[1]) for name, row in rows.items()}
-            for name, (_, _, codes, advice) in rows.items():
+            for name, (_, _, codes, advice, *itunes) in rows.items():
                 bench.lay_phone()
                 before = bench.hash_of("data")
                 bench.control("cut", "hold", events[name])
                 done = bench.run()
                 bench.control("cut", "off")
-                done.check(name, codes, advice=advice)
+                done.check(name, codes, itunes or None, advice)
                 claim(bench.hash_of("data") == before, f"{name}: the user partition was changed")
 
 
