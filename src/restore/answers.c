@@ -116,10 +116,7 @@ plist_t rv_request_identity(struct rv_install *in, const struct rv_request *requ
 {
     if (!rv_plist_bool(request->arguments, "IsRecoveryOS", false))
         return in->r->identity;
-    plist_t recovery = rv_ipsw_recovery_identity(in->r->ipsw, in->r->identity);
-    if (recovery == NULL)
-        rv_fail(err, RV_E_NOT_FOUND, "this firmware has no part for a recovery system");
-    return recovery;
+    return rv_install_recovery(in, err);
 }
 
 static bool rv_answer_build_identity(struct rv_install *in, struct rv_request *request, plist_t *reply,
@@ -349,12 +346,16 @@ static bool rv_answer_system_image(struct rv_install *in, struct rv_request *req
     if (job->started && !job->ended)
         return rv_fail(err, RV_E_PROTOCOL, "the device asks for the system image while it is being sent");
     rv_image_join(in); /* a device may ask for the image again in an Update */
+    bool recovery = strcmp(request->row->type, "RecoveryOSASRImage") == 0;
+    plist_t identity = recovery ? rv_install_recovery(in, err) : in->r->identity;
+    if (identity == NULL)
+        return false;
     job->in = in;
     job->port = request->data_port != 0 ? request->data_port : RV_ASR_PORT;
     job->ended = job->failed = false;
     job->sent = job->total = 0;
     memset(&job->err, 0, sizeof job->err);
-    job->image = rv_ipsw_image_open(&in->calm, in->r->ipsw, in->r->identity, request->row->component, err);
+    job->image = rv_ipsw_image_open(&in->calm, in->r->ipsw, identity, request->row->component, err);
     if (job->image == NULL)
         return rv_while(err, "opening the system image");
     if (pthread_create(&job->thread, NULL, serve_image, job) != 0)
@@ -451,8 +452,8 @@ static bool has_own_thread(const struct rv_request *request)
 
 bool rv_request_is_long(const struct rv_request *request)
 {
-    static rv_answer_fn *const slow[] = { rv_answer_baseband, rv_answer_boot_object, rv_answer_source_object,
-                                          rv_answer_updater, rv_answer_url };
+    static rv_answer_fn *const slow[] = { rv_answer_baseband,      rv_answer_boot_object, rv_answer_recovery_image,
+                                          rv_answer_source_object, rv_answer_updater,     rv_answer_url };
     for (size_t i = 0; request->row != NULL && i < RV_COUNT(slow); i++)
         if (request->row->answer == slow[i])
             return true;

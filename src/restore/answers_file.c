@@ -157,6 +157,19 @@ bool rv_answer_boot_object(struct rv_install *in, struct rv_request *request, pl
     return bytes != NULL && send_source(in, request, &from, err);
 }
 
+/* The recovery system's own image, as it is. */
+bool rv_answer_recovery_image(struct rv_install *in, struct rv_request *request, plist_t *reply, struct rv_error *err)
+{
+    (void)reply;
+    plist_t identity = rv_install_recovery(in, err);
+    if (identity == NULL)
+        return false;
+    RV_AUTO(rv_ipsw_image)
+    image = rv_ipsw_image_open(&in->calm, in->r->ipsw, identity, request->row->component, err);
+    struct source from = { .image = image, .size = image == NULL ? 0 : rv_ipsw_image_size(image) };
+    return image != NULL && send_source(in, request, &from, err);
+}
+
 bool rv_answer_source_object(struct rv_install *in, struct rv_request *request, plist_t *reply, struct rv_error *err)
 {
     (void)reply;

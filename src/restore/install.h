@@ -113,8 +113,12 @@ bool rv_aside_begin(struct rv_install *in, plist_t message, struct rv_error *err
 bool rv_aside_working(const struct rv_install *in);
 void rv_aside_end(struct rv_install *in);
 
-/* answers_file.c, answers_url.c */
-rv_answer_fn rv_answer_boot_object, rv_answer_source_object, rv_answer_url;
+/** The build identity of the recovery system beside the installed one. NULL: the firmware has none. */
+plist_t rv_install_recovery(struct rv_install *in, struct rv_error *err);
+
+/* answers_file.c, answers_recovery.c, answers_url.c */
+rv_answer_fn rv_answer_boot_object, rv_answer_source_object, rv_answer_recovery_image;
+rv_answer_fn rv_answer_recovery_asset, rv_answer_recovery_version, rv_answer_url;
 /** Ends the image thread and frees what it holds. */
 void rv_image_join(struct rv_install *in);
 
