@@ -52,6 +52,7 @@ struct rv_backup {
     bool unlocked;
     struct rv_backup_key keys[RV_BACKUP_KEYS];
     struct rv_backup_index *index;
+    struct rv_backup_index *shut; /* could not be opened as a database */
 };
 
 /** Looks at the folder; only a folder that cannot be read at all is an error. */
@@ -81,6 +82,7 @@ struct rv_backup_row {
     struct rv_span record;        /* archive, or mbdb record */
     struct rv_span properties;    /* mbdb's extended attributes as they lie */
     uint8_t property_count;
+    const char *place; /* where its bytes lie; NULL: where its id says */
 };
 typedef bool rv_backup_row_fn(void *context, const struct rv_backup_row *row, struct rv_error *err);
 

@@ -130,6 +130,7 @@ void rv_backup_free(struct rv_backup *b)
     if (b == NULL)
         return;
     rv_backup_index_free(b->index);
+    rv_backup_index_free(b->shut);
     clear_list(&b->info);
     clear_list(&b->status);
     clear_list(&b->manifest);

@@ -314,10 +314,9 @@ bool rv_backup_open_index(struct rv_backup *b, struct rv_error *err)
                 b->path);
     else
         rv_fail(err, RV_E_NOT_FOUND, "%s holds no Manifest.db and no Manifest.mbdb", b->path);
-    if (fine)
-        b->index = x;
-    else
-        rv_backup_index_free(x);
+    rv_backup_index_free(b->shut);
+    b->shut = fine ? NULL : x; /* its plain bytes may still be searched */
+    b->index = fine ? x : NULL;
     return fine;
 }
 
@@ -370,7 +369,7 @@ bool rv_backup_index_sound(struct rv_backup *b, int *user_version, struct rv_err
 
 const char *rv_backup_index_path(const struct rv_backup *b)
 {
-    return b->index != NULL ? b->index->path : NULL;
+    return b->index != NULL ? b->index->path : b->shut != NULL ? b->shut->path : NULL;
 }
 
 bool rv_backup_is_id(const char *name)

@@ -299,7 +299,7 @@ static bool write_plain(void *context, struct rv_span bytes, struct rv_error *er
     return rv_fd_write_all(*(int *)context, bytes, err);
 }
 
-static bool is_sound(const char *path, char *why, size_t room)
+bool rv_backup_database_sound(const char *path, char *why, size_t room)
 {
     sqlite3 *db = NULL;
     sqlite3_stmt *s = NULL;
@@ -331,7 +331,7 @@ static bool check_database(void *context, const struct rv_backup_row *row, struc
     struct rv_backup_read got;
     struct rv_error bad = { 0 };
     bool fine = rv_backup_read_file(c->hands[0].reader, c->b, row, &wish, &got, &bad);
-    if (fine && !is_sound(temporary, why, sizeof why))
+    if (fine && !rv_backup_database_sound(temporary, why, sizeof why))
         add(c, RV_FIND_DATABASE, row, why);
     unlink(temporary);
     if (!fine && bad.code == RV_E_NOSPACE) {

@@ -133,11 +133,15 @@ bool rv_backup_read_file(struct rv_backup_reader *reader, const struct rv_backup
     struct stream s = { .reader = reader, .wish = wish, .got = &got };
     s.encrypted = b->encrypted && row->file != NULL && row->file->key.len > 0;
     s.size = row->file != NULL ? row->file->size : 0;
-    if (!rv_backup_locate(b, row->id, place, &s.left))
+    struct stat st;
+    if (row->place == NULL && !rv_backup_locate(b, row->id, place, &s.left))
         return rv_fail(err, RV_E_NOT_FOUND, "the file %s is not there", row->id);
-    RV_AUTO_FD fd = openat(b->dir, place, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    RV_AUTO_FD fd = rv_place_open(b->dir, row->place != NULL ? row->place : place, O_RDONLY | O_NONBLOCK, err);
     if (fd < 0)
-        return rv_fail_sys(err, RV_E_IO, errno, "opening %s", place);
+        return false;
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+        return rv_fail(err, RV_E_IO, "%s is not a file", row->id);
+    s.left = (uint64_t)st.st_size;
     if (s.left > PIECE)
         (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     uint64_t stored = s.left;

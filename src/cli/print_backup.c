@@ -108,3 +108,24 @@ void rv_print_backup_extract(const struct rv_face *face, const json_t *result)
         printf("; %lld were there already", number_of(result, "already_there"));
     printf("\n");
 }
+
+void rv_print_backup_repair(const struct rv_face *face, const json_t *result)
+{
+    const char *bold = rv_style(face->colour_out, "bold"), *off = rv_style(face->colour_out, "off");
+    long long nameless = number_of(result, "files_nameless");
+    printf("%sThe mended backup is in %s%s\n", bold, rv_json_text(result, "repaired", "?"), off);
+    printf("%lld files are in it, %lld of them mended", number_of(result, "files_kept"),
+           number_of(result, "files_mended"));
+    if (number_of(result, "files_named") > 0)
+        printf("; %lld had lost their names and got them back", number_of(result, "files_named"));
+    printf(".\n");
+    if (nameless > 0)
+        printf("%lld files have no name any more; they lie beside it in the folder \"files without a name\".\n",
+               nameless);
+    if (number_of(json_object_get(result, "lost"), "damage") == 0)
+        printf("Nothing was lost.\n");
+    printf("It was checked from end to end. %s\n",
+           json_object_get(result, "undo") != NULL ? "The damaged one is kept:" : "The damaged one is as it was.");
+    if (json_object_get(result, "undo") != NULL)
+        printf("%s\n", rv_json_text(result, "undo", "?"));
+}

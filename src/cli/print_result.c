@@ -76,6 +76,7 @@ static const struct {
     { "backup decrypt", rv_print_backup_extract },
     { "backup extract", rv_print_backup_extract },
     { "backup list", rv_print_backup_list },
+    { "backup repair", rv_print_backup_repair },
     { "backup show", rv_print_backup_show },
     { "backup verify", rv_print_backup_verify },
     { "coach dfu", rv_print_coach },

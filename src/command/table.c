@@ -11,6 +11,7 @@ const struct rv_command *const rv_commands[] = {
     &rv_verb_backup_decrypt,
     &rv_verb_backup_extract,
     &rv_verb_backup_list,
+    &rv_verb_backup_repair,
     &rv_verb_backup_show,
     &rv_verb_backup_verify,
     &rv_verb_coach_dfu,

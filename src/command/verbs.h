@@ -7,6 +7,7 @@
 extern const struct rv_command rv_verb_backup_decrypt;
 extern const struct rv_command rv_verb_backup_extract;
 extern const struct rv_command rv_verb_backup_list;
+extern const struct rv_command rv_verb_backup_repair;
 extern const struct rv_command rv_verb_backup_show;
 extern const struct rv_command rv_verb_backup_verify;
 extern const struct rv_command rv_verb_coach_dfu;

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `revive backup repair`: a new backup beside the damaged one, checked, and a list of what was lost. */
+#include "backup/proof.h"
+#include "backup/repair.h"
+#include "command/backup_pick.h"
+#include "command/verbs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static void set_count(json_t *result, const char *key, uint64_t value)
+{
+    json_object_set_new(result, key, json_integer((json_int_t)value));
+}
+
+static void set_repaired(json_t *result, const struct rv_repaired *r, const struct rv_findings *lost)
+{
+    if (r->folder != NULL)
+        json_object_set_new(result, "repaired", json_string(r->folder));
+    set_count(result, "files_kept", r->files_kept);
+    set_count(result, "rows_kept", r->rows_kept);
+    set_count(result, "files_mended", r->files_mended);
+    set_count(result, "files_named", r->files_named);
+    set_count(result, "files_nameless", r->files_nameless);
+    set_count(result, "databases_saved", r->databases_saved);
+    json_object_set_new(result, "index_rebuilt", json_boolean(r->index_rebuilt));
+    json_object_set_new(result, "keys_of_older_copy", json_boolean(r->keys_of_older_copy));
+    json_object_set_new(result, "lost", rv_findings_json(lost));
+}
+
+/* The new backup is believed only when it verifies. */
+static bool prove(struct rv_run *run, const char *folder, const char *password, struct rv_error *err)
+{
+    struct rv_findings findings;
+    struct rv_verified verified;
+    struct rv_verify_options options = { .quick = false };
+    RV_AUTO(rv_backup) b = rv_backup_look(run->ctx, folder, err);
+    if (b == NULL || (b->encrypted && !rv_backup_unlock(b, password, err)))
+        return false;
+    rv_findings_init(&findings);
+    bool fine = rv_backup_verify(b, &options, &findings, &verified, err);
+    uint64_t damage = rv_findings_damage(&findings) - findings.counts[RV_FIND_DATABASE];
+    if (fine && damage > 0)
+        fine = rv_fail(err, RV_E_CORRUPT, "the mended backup %s still has %llu faults, first: %s", folder,
+                       (unsigned long long)damage, rv_finding_rows[findings.kept[0].kind].words);
+    json_object_set_new(run->result, "left", rv_findings_json(&findings));
+    rv_findings_clear(&findings);
+    return fine;
+}
+
+/* --in-place: the new one takes the old one's name, the old one stays beside it under another. */
+static bool swap(struct rv_run *run, struct rv_backup *b, const struct rv_repaired *r, const char *work,
+                 struct rv_error *err)
+{
+    char undo[4200], date[32] = "";
+    time_t now = time(NULL);
+    struct tm tm;
+    if (gmtime_r(&now, &tm) != NULL)
+        strftime(date, sizeof date, "%Y%m%d-%H%M%S", &tm);
+    snprintf(undo, sizeof undo, "%s.damaged-%s", b->path, date);
+    if (renameat2(AT_FDCWD, b->path, AT_FDCWD, r->folder, RENAME_EXCHANGE) != 0)
+        return rv_fail_sys(err, RV_E_IO, errno, "changing %s for the mended backup", b->path);
+    if (rename(r->folder, undo) != 0)
+        return rv_fail_sys(err, RV_E_IO, errno, "giving the damaged backup the name %s", undo);
+    rmdir(work);
+    json_object_set_new(run->result, "repaired", json_string(b->path));
+    json_object_set_new(run->result, "undo", json_string(undo));
+    return true;
+}
+
+static bool repair(struct rv_run *run, struct rv_backup *b, const char *password, struct rv_error *err)
+{
+    char beside[4200];
+    bool in_place = rv_arg_flag(run->args, "in-place");
+    const char *to = rv_arg(run->args, "to");
+    struct rv_findings lost;
+    struct rv_repaired r;
+    snprintf(beside, sizeof beside, "%s.%s", b->path, in_place ? "mending" : "repaired");
+    struct rv_repair_options options = { .to = in_place || to == NULL ? beside : to,
+                                         .password = password,
+                                         .link = in_place || rv_arg_flag(run->args, "link") };
+    rv_findings_init(&lost);
+    bool fine = rv_backup_repair(b, &options, &lost, &r, err);
+    set_repaired(run->result, &r, &lost);
+    fine = fine && prove(run, r.folder, password, err) && (!in_place || swap(run, b, &r, beside, err));
+    if (fine)
+        rv_findings_tell(run, &lost);
+    if (!fine && options.to == beside)
+        rmdir(beside); /* only when nothing is in it */
+    rv_findings_clear(&lost);
+    rv_free(r.folder);
+    return fine;
+}
+
+static bool wants_password(const struct rv_backup *b)
+{
+    return b->encrypted || rv_plist_node(b->manifest.plist, "ManifestKey") != NULL;
+}
+
+/* A damaged backup may not know any more that it is encrypted: its files then say so, and the person is asked. */
+static bool repair_once(struct rv_run *run, bool ask, bool *again, struct rv_error *err)
+{
+    char password[RV_BACKUP_PASSWORD_MAX] = "";
+    struct rv_error unasked = { 0 };
+    RV_AUTO(rv_backup) b = rv_backup_pick(run, rv_arg_word(run->args, 0), err);
+    if (b == NULL)
+        return false;
+    json_object_set_new(run->result, "backup", rv_backup_json(b, NULL));
+    bool need = ask || wants_password(b);
+    bool have = need && rv_backup_password(run, "password-file", "Password of this backup", password, &unasked);
+    if (need && !have) {
+        *err = unasked;
+        return false;
+    }
+    bool fine = repair(run, b, have ? password : NULL, err);
+    rv_wipe(password, sizeof password);
+    *again = !fine && !have && err->code == RV_E_DENIED;
+    return fine;
+}
+
+static bool run_repair(struct rv_run *run, struct rv_error *err)
+{
+    bool again = false;
+    if (rv_arg_flag(run->args, "in-place") && rv_arg(run->args, "to") != NULL)
+        return rv_fail(err, RV_E_USAGE, "--in-place and --to DIR exclude each other");
+    return repair_once(run, false, &again, err) || (again && repair_once(run, true, &again, err));
+}
+
+static const struct rv_option options[] = {
+    { "to", 0, "DIR",
+      "make the new backup in this folder (else beside the damaged one, in a folder that ends in .repaired)" },
+    { "in-place", 0, NULL,
+      "the mended backup takes the damaged one's name; the damaged one is kept beside it as an undo copy" },
+    { "link", 0, NULL, "whole files are linked, not copied: needs hardly any room, on the same disk only" },
+    RV_BACKUP_IN_OPTION,
+    RV_BACKUP_PASSWORD_OPTION,
+};
+
+const struct rv_command rv_verb_backup_repair = {
+    .name = "backup repair",
+    .summary = "Make a damaged backup into one that a phone takes; say what was lost",
+    .words = "[BACKUP]",
+    .about = "Writes a new backup and leaves the damaged one as it is. The index of files is searched page by page, in "
+             "the logs, in the Snapshot of a broken-off run and in older copies beside it; files that it has forgotten "
+             "are found by the paths that phones use and by what databases name. Entries of lost files are dropped, "
+             "damaged databases are saved row by row, missing lists are made anew. The result is verified before it "
+             "gets its name, and every loss is listed.",
+    .example = "revive backup repair ~/Backup/00008030-000A1B2C3D4E802E\n    makes "
+               "~/Backup/00008030-000A1B2C3D4E802E.repaired/00008030-000A1B2C3D4E802E",
+    .options = options,
+    .option_count = RV_COUNT(options),
+    .flags = RV_COMMAND_LONG,
+    .run = run_repair,
+};
