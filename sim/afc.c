@@ -15,6 +15,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -38,6 +39,7 @@ enum afc_status {
     AFC_NOT_SUPPORTED = 15,
     AFC_EXISTS = 16,
     AFC_NO_SPACE = 18,
+    AFC_WOULD_BLOCK = 19,
     AFC_IO = 20,
 };
 enum operation {
@@ -455,6 +457,17 @@ static bool truncate_path(struct afc *afc, struct call *call)
     return fd >= 0 ? set_size(afc, fd, size) : reply_done(afc, error);
 }
 
+/* Shared 5, exclusive 6, none 12: flock's own numbers, never waiting. So only one program synchronises at a time. */
+static bool lock_file(struct afc *afc, int fd, uint64_t operation)
+{
+    int kind = (int)operation & ~LOCK_NB;
+    if (operation > 15 || (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN))
+        return reply_status(afc, AFC_BAD_ARGUMENT);
+    if (flock(fd, kind | LOCK_NB) == 0)
+        return reply_status(afc, AFC_OK);
+    return reply_status(afc, errno == EWOULDBLOCK ? AFC_WOULD_BLOCK : AFC_IO);
+}
+
 static bool on_handle(struct afc *afc, uint64_t operation, struct call *call)
 {
     int *handle = handle_of(afc, call);
@@ -471,8 +484,8 @@ static bool on_handle(struct afc *afc, uint64_t operation, struct call *call)
         return reply_number(afc, OP_TELL_RESULT, (uint64_t)lseek(*handle, 0, SEEK_CUR));
     case OP_SET_SIZE:
         return set_size(afc, *handle, rv_read_u64le(&call->fixed));
-    case OP_LOCK: /* one host at a time: a lock is always free */
-        return reply_status(afc, AFC_OK);
+    case OP_LOCK:
+        return lock_file(afc, *handle, rv_read_u64le(&call->fixed));
     default:
         return close_file(afc, handle);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Status.plist and Manifest.plist. Sources: public backups; issues of libimobiledevice; pyiosbackup. */
+#include "sim/apps.h"
 #include "sim/backup_run.h"
 
 #include "base/text.h"
@@ -122,13 +123,13 @@ static plist_t lockdown_of(struct sim_backup *run)
     return dict;
 }
 
-static void put_application(plist_t apps, const char *bundle)
+static void put_application(plist_t apps, const char *bundle, const char *version)
 {
     char path[200];
     plist_t app = plist_new_dict();
     (void)snprintf(path, sizeof path, "/var/containers/Bundle/Application/%s/App.app", bundle);
     plist_dict_set_item(app, "CFBundleIdentifier", plist_new_string(bundle));
-    plist_dict_set_item(app, "CFBundleVersion", plist_new_string("1"));
+    plist_dict_set_item(app, "CFBundleVersion", plist_new_string(version));
     plist_dict_set_item(app, "ContainerContentClass", plist_new_string("Data/Application"));
     plist_dict_set_item(app, "Path", plist_new_string(path));
     plist_dict_set_item(apps, bundle, app);
@@ -137,8 +138,8 @@ static void put_application(plist_t apps, const char *bundle)
 plist_t sim_properties_make(struct sim_backup *run, struct rv_span manifest_key)
 {
     plist_t dict = plist_new_dict(), apps = plist_new_dict();
-    put_application(apps, "org.example.atlas");
-    put_application(apps, "org.example.letters");
+    for (size_t i = 0; sim_app(i) != NULL; i++)
+        put_application(apps, sim_app(i)->bundle, sim_app(i)->version);
     plist_dict_set_item(dict, "Applications", apps);
     plist_dict_set_item(dict, "BackupKeyBag", plist_new_data((const char *)run->bag_bytes->data, run->bag_bytes->len));
     plist_dict_set_item(dict, "Date", date_now());

@@ -9,9 +9,11 @@ static const struct sim_service services[] = {
     { "com.apple.mobile.diagnostics_relay", sim_diagnostics_serve, false },
     { "com.apple.mobile.heartbeat", sim_heartbeat_serve, false },
     { "com.apple.mobile.insecure_notification_proxy", sim_notification_serve, true },
+    { "com.apple.mobile.installation_proxy", sim_installation_serve, false },
     { "com.apple.mobile.notification_proxy", sim_notification_serve, false },
     { "com.apple.mobilebackup2", sim_backup_serve, false },
     { "com.apple.preboardservice_v2", sim_preboard_serve, false },
+    { "com.apple.springboardservices", sim_springboard_serve, false },
 };
 
 const struct sim_service *sim_service_find(const char *name)

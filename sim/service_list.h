@@ -24,6 +24,8 @@ void sim_afc_serve(struct sim_device *device, struct sim_wire *wire);
 void sim_backup_serve(struct sim_device *device, struct sim_wire *wire);
 void sim_diagnostics_serve(struct sim_device *device, struct sim_wire *wire);
 void sim_heartbeat_serve(struct sim_device *device, struct sim_wire *wire);
+void sim_installation_serve(struct sim_device *device, struct sim_wire *wire);
+void sim_springboard_serve(struct sim_device *device, struct sim_wire *wire);
 void sim_notification_serve(struct sim_device *device, struct sim_wire *wire);
 /** Tells every host that observes this name; any thread. */
 void sim_notice_post(struct sim_device *device, const char *name);
