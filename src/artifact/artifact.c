@@ -8,7 +8,21 @@
 #include <string.h>
 
 const struct rv_artifact *const rv_artifacts[] = {
+    /* clang-format off: one a line */
     &rv_artifact_messages,
+    &rv_artifact_contacts,
+    &rv_artifact_calls,
+    &rv_artifact_photos,
+    &rv_artifact_notes,
+    &rv_artifact_whatsapp,
+    &rv_artifact_calendar,
+    &rv_artifact_reminders,
+    &rv_artifact_voicemail,
+    &rv_artifact_memos,
+    &rv_artifact_bookmarks,
+    &rv_artifact_history,
+    &rv_artifact_tabs,
+    /* clang-format on */
     NULL,
 };
 
@@ -38,6 +52,11 @@ static bool read_one(void *context, const struct rv_source_file *file, struct rv
         failed.code == RV_E_UNFINISHED || failed.code == RV_E_IO) {
         *err = failed;
         return rv_while(err, "reading %s", file->path);
+    }
+    if (failed.code == RV_E_NOT_FOUND) {
+        job->counts.files--;
+        rv_job_note(job, "%s is listed and its bytes are missing: this backup is not complete", file->path);
+        return true;
     }
     job->counts.broken++; /* one unreadable file is no reason to leave the others */
     rv_job_note(job, "%s could not be read: %s", file->path, failed.depth > 0 ? failed.text[0] : "unknown reason");

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "format/keyed.h"
 #include "format/typedstream.h"
+#include "format/utf16.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -48,19 +49,6 @@ json_t *rv_message_styled_text(struct rv_span stream)
     return j;
 }
 
-/* Bytes of a text that so many UTF-16 units take. */
-static size_t bytes_of_units(struct rv_span text, size_t from, uint32_t units)
-{
-    size_t at = from;
-    for (uint32_t n = 0; n < units && at < text.len;) {
-        uint8_t c = text.ptr[at];
-        size_t length = c < 0x80 ? 1 : (c & 0xE0) == 0xC0 ? 2 : (c & 0xF0) == 0xE0 ? 3 : (c & 0xF8) == 0xF0 ? 4 : 1;
-        n += length == 4 ? 2 : 1;
-        at += length;
-    }
-    return (at > text.len ? text.len : at) - from;
-}
-
 static void add_part(json_t *parts, const struct rv_styled_run *run, struct rv_span text)
 {
     json_t *last = json_array_get(parts, json_array_size(parts) - 1);
@@ -102,7 +90,7 @@ bool rv_message_put_styled(json_t *record, struct rv_span stream)
     size_t at = 0;
     bool rich = false;
     for (size_t i = 0; i < body.count; i++) {
-        size_t length = bytes_of_units(body.text, at, body.runs[i].length);
+        size_t length = rv_utf16_bytes(body.text, at, body.runs[i].length);
         add_part(parts, &body.runs[i], rv_span(body.text.ptr + at, length));
         rich = rich || body.runs[i].transfer.ptr != NULL || body.runs[i].transcript.ptr != NULL;
         if (body.runs[i].mention.ptr != NULL)

@@ -86,3 +86,10 @@ bool rv_source_folder_open(struct rv_source *source, struct rv_error *err);
 bool rv_database_has_tables(const char *path, bool immutable, const char *tables);
 /** '*' in the pattern stands for any characters but '/'. */
 bool rv_path_matches(const char *pattern, const char *path);
+
+struct rv_backup;
+extern const struct rv_source_kind rv_source_of_backup;
+/** Does a folder look like a backup's? */
+bool rv_source_is_backup(const char *path);
+/** A backup as a source; unlocked before when it is encrypted. Takes the backup over, also on failure. */
+struct rv_source *rv_source_of(struct rv_ctx *ctx, struct rv_backup *backup, struct rv_error *err);

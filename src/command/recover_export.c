@@ -62,6 +62,7 @@ static bool export_type(struct exporting *e, struct rv_source *source, const str
     e->out.job = &job;
     e->out.counts = (struct rv_export_counts){ 0 };
     e->out.own = NULL;
+    e->out.format = e->writer->format;
     e->told = 0;
     rv_tell_step(e->run->ctx, artifact->type, artifact->title);
     bool fine = rv_job_run(&job, err) && e->writer->end(&e->out, err);
@@ -161,11 +162,12 @@ static bool run_export(struct rv_run *run, struct rv_error *err)
 }
 
 static const struct rv_option options[] = {
-    { "from", 0, "SOURCE", "a backup's folder, a folder of extracted files, or one database" },
+    RV_RECOVER_SOURCE,
     { "to", 0, "FOLDER", "where the files go; not inside the source" },
     RV_RECOVER_FILTERS,
     { "format", 0, "F",
-      "instead of what fits the type best: html, csv, jsonl, vcard, vcard4, ics, markdown, bookmarks" },
+      "instead of what fits the type best: html, vcard, vcard4, icalendar, markdown, originals, bookmarks, csv, "
+      "jsonl" },
     { "all-rows", 0, NULL, "earlier versions of living records too" },
     { "plain-cells", 0, NULL, "CSV cells that begin with = + - @ as they are; without it they are made inert" },
 };

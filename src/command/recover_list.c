@@ -213,7 +213,7 @@ static bool run_list(struct rv_run *run, struct rv_error *err)
 }
 
 static const struct rv_option options[] = {
-    { "from", 0, "SOURCE", "a backup's folder, a folder of extracted files, or one database" },
+    RV_RECOVER_SOURCE,
     RV_RECOVER_FILTERS,
     { "page", 0, "N", "a hundred records, and no more; 1 is the first page" },
     { "all-rows", 0, NULL, "earlier versions of living records too; with --raw live rows too" },

@@ -66,7 +66,7 @@ static bool run_preview(struct rv_run *run, struct rv_error *err)
 }
 
 static const struct rv_option options[] = {
-    { "from", 0, "SOURCE", "a backup's folder, a folder of extracted files, or one database" },
+    RV_RECOVER_SOURCE,
     { "type", 0, "T", "its type" },
     { "item", 0, "ID", "its guid or id, or its number in the list" },
 };

@@ -37,7 +37,7 @@ static bool run_scan(struct rv_run *run, struct rv_error *err)
 }
 
 static const struct rv_option options[] = {
-    { "from", 0, "SOURCE", "a backup's folder, a folder of extracted files, or one database" },
+    RV_RECOVER_SOURCE,
     { "type", 0, "T,...", "types: messages, contacts, calls ...; all without it" },
 };
 

@@ -2,8 +2,10 @@
 #include "command/recover_select.h"
 
 #include "artifact/record.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "command/args.h"
+#include "command/backup_pick.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -156,14 +158,24 @@ bool rv_selection_takes(const struct rv_selection *s, const json_t *record)
            (s->search == NULL || any_text(record, s->search, false, 0));
 }
 
-struct rv_source *rv_recover_source(const struct rv_run *run, struct rv_error *err)
+/* A folder of files or one database as it is; else a backup: by its folder, its id, its number in the list. */
+struct rv_source *rv_recover_source(struct rv_run *run, struct rv_error *err)
 {
     const char *from = rv_arg(run->args, "from");
     if (from == NULL) {
-        rv_fail(err, RV_E_USAGE, "--from is missing: a backup's folder, a folder of files, or one database");
+        rv_fail(err, RV_E_USAGE, "--from is missing: a backup, a folder of files, or one database");
         return NULL;
     }
-    return rv_source_open(run->ctx, from, err);
+    if (rv_file_exists(from) && !rv_source_is_backup(from))
+        return rv_source_open(run->ctx, from, err);
+    struct rv_backup *backup = rv_backup_pick(run, from, err);
+    if (backup == NULL)
+        return NULL;
+    if (!rv_backup_pick_unlock(run, backup, err)) {
+        rv_backup_free(backup);
+        return NULL;
+    }
+    return rv_source_of(run->ctx, backup, err);
 }
 
 json_t *rv_recover_counts(const struct rv_job *job)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "artifact/artifact.h"
+#include "command/backup_pick.h"
 #include "command/command.h"
 
 /* Filters of list and export. */
@@ -20,10 +21,14 @@ bool rv_selection_takes(const struct rv_selection *selection, const json_t *reco
 bool rv_selection_carves(const struct rv_selection *selection);
 
 /** --from; USAGE when it is missing. */
-struct rv_source *rv_recover_source(const struct rv_run *run, struct rv_error *err);
+struct rv_source *rv_recover_source(struct rv_run *run, struct rv_error *err);
 /** One type's counts, and why there is nothing or something is missing; new reference. */
 json_t *rv_recover_counts(const struct rv_job *job);
 
+#define RV_RECOVER_SOURCE                                                                                              \
+    { "from", 0, "SOURCE",                                                                                             \
+      "a backup (its folder, id, or number in `revive backup list`), a folder of extracted files, or one database" },  \
+        RV_BACKUP_PASSWORD_OPTION
 #define RV_RECOVER_FILTERS                                                                                             \
     { "type", 0, "T,...", "types: messages, contacts, calls ...; all without it" },                                    \
         { "state", 0, "S,...", "live, recently-deleted, deleted; all three without it" },                              \

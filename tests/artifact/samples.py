@@ -81,5 +81,150 @@ def synthetic_messages_of_ios_18_give_their_text_though_their_bodies_are_cut():
     assert [r["source"]["rowid"] for r in found if r.get("undecodable")] == [9]
 
 
+def listed(kind, *path, more=()):
+    return asks.records(PROGRAM, sample(*path), kind, *more)
+
+
+@TAP.test
+def made_calls_of_ios_14_are_those_of_expected_json():
+    wanted = expected("calls", "made_ios14")["calls"]
+    found = listed("calls", "calls", "made_ios14", "CallHistory.storedata", more=("--state", "live"))
+    same("calls", "made_ios14", len(wanted), len(found))
+    for w, f in zip(sorted(wanted, key=lambda c: c["date"]), found):
+        for key in ("number", "duration", "direction", "kind", "service", "location", "answered"):
+            assert f.get(key) == w[key], (key, w, f)
+        assert f["date"][:19] == w["date"][:19] and sorted(f.get("participants", [])) == sorted(w.get("participants", [])), (w, f)
+
+
+@TAP.test
+def synthetic_calls_of_ios_18_have_their_group_though_the_join_has_another_number():
+    found = {c["source"]["rowid"]: c for c in listed("calls", "calls", "synthetic_ios18", "CallHistory.storedata")}
+    same("calls", "synthetic_ios18", 5, len(found))
+    assert found[3]["participants"] == ["+15550300", "+15550301"] and found[2]["junk"] and "participants" not in found[5]
+    assert found[1]["name"] == "Alex Fixture" and found[1]["duration"] == 65.5
+
+
+@TAP.test
+def contacts_that_lie_in_the_log_alone_are_found():
+    one, = listed("contacts", "contacts", "ios16_belkasoft", "AddressBook.sqlitedb")
+    same("contacts", "ios16_belkasoft", 1, 1)
+    assert one["name"] == "William Phorger" and one["emails"] == [{"label": "Home", "value": "billthemegakill@icloud.com"}]
+    assert one["created"] == "2024-04-05T22:07:44Z"
+    empty = listed("contacts", "contacts", "ios16_magnet", "AddressBook.sqlitedb", more=("--state", "live"))
+    same("contacts", "ios16_magnet", 0, len(empty))
+
+
+@TAP.test
+def synthetic_contacts_have_labels_addresses_groups_and_an_organization():
+    found = {c["source"]["rowid"]: c for c in listed("contacts", "contacts", "synthetic_ios18", "contacts.1.AddressBook.sqlitedb")}
+    same("contacts", "synthetic_ios18", 4, len(found))
+    alex = found[1]
+    assert alex["name"] == "Dr. Alex Quinn Fixture Jr." and alex["birthday"] == "1990-04-01" and alex["groups"] == ["Fixture Friends"]
+    assert [(p.get("label"), p["value"]) for p in alex["phones"]] == [("Home", "+1 555 0100"), ("Work", "+1 555 0101"), (None, "+1 555 0102")]
+    assert alex["addresses"][0] == {"label": "Home", "street": "1 Synthetic Way", "city": "Faketown", "state": "FX", "zip": "00001",
+                                    "country": "Fixtureland"}
+    assert found[3]["is_organization"] and found[3]["name"] == "Acme Synthetics"
+
+
+def check_photo(wanted, found):
+    assert found["path"] == wanted["path"] and found["date"][:19] == wanted["date"][:19], (wanted, found)
+    for key in ("kind", "state", "hidden", "favourite", "live_photo", "screenshot", "burst"):
+        assert found[key] == wanted[key], (key, wanted, found)
+    assert found["albums"] == wanted["albums"] and found.get("edited") == wanted.get("edited"), (wanted, found)
+    assert found.get("live_video") == wanted.get("live_video")
+    assert (found["gps"] is None) == (wanted["gps"] is None)
+    if wanted["gps"]:
+        assert all(abs(a - b) < 1e-6 for a, b in zip(found["gps"], wanted["gps"])), (wanted, found)
+    assert ("days_left" in found) == (wanted["state"] == "recently_deleted")
+
+
+@TAP.test
+def made_photos_of_ios_10_and_14_are_those_of_expected_json():
+    for name in ("made_ios14", "made_ios10"):
+        wanted = expected("photos", name)["assets"]
+        found = listed("photos", "photos", name, "Photos.sqlite", more=("--state", "live,recently-deleted"))
+        same("photos", name, len(wanted), len(found))
+        for w, f in zip(wanted, found):
+            check_photo(w, f)
+
+
+@TAP.test
+def made_voicemail_and_memos_are_those_of_expected_json():
+    wanted = expected("voicemail", "made_ios15")
+    found = listed("voicemail", "voicemail", "made_ios15", "voicemail.db", more=("--state", "live,recently-deleted"))
+    same("voicemail", "made_ios15", len(wanted), len(found))
+    for w, f in zip(wanted, found):
+        assert (f["date"], f.get("sender"), f["state"], f.get("trashed"), f["audio"]["path"]) == (
+            w["date"], w["sender"], w["state"], w["trashed"], w["audio"]), (w, f)
+    wanted = expected("voice_memos", "made_ios15")
+    found = listed("voice-memos", "voice_memos", "made_ios15", "CloudRecordings.db", more=("--state", "live,recently-deleted"))
+    same("voice-memos", "made_ios15", len(wanted), len(found))
+    for w, f in zip(wanted, found):
+        assert (f["date"][:19], f["title"], f["duration"], f["file"], f.get("folder"), f["state"]) == (
+            w["date"][:19], w["title"], w["duration"], w["file"], w["folder"], w["state"]), (w, f)
+    empty = listed("voicemail", "voicemail", "ios16_belkasoft_empty", "voicemail.db", more=("--state", "live"))
+    same("voicemail", "ios16_belkasoft_empty", 0, len(empty))
+
+
+@TAP.test
+def real_notes_of_ios_15_give_their_text_and_locked_ones_say_so():
+    found = listed("notes", "notes", "ios15_hickman", "NoteStore.sqlite", more=("--state", "live,recently-deleted"))
+    same("notes", "ios15_hickman", 7, len(found))
+    locked = [n for n in found if n.get("locked")]
+    assert len(locked) == 4 and all("text" not in n and n["title"] for n in locked)
+    texts = {n["title"]: n["text"] for n in found if "text" in n}
+    assert texts["iOS 15 Note"] == "iOS 15 Note\n\nHere is the test iOS 15 note. ", texts
+    assert {n["folder"] for n in found} == {"Notes", "My New Folder"} and {n["account"] for n in found} == {"iCloud"}
+    none = listed("notes", "notes", "ios16_magnet", "NoteStore.sqlite", more=("--state", "live"))
+    same("notes", "ios16_magnet", 0, len(none))
+
+
+@TAP.test
+def synthetic_and_old_notes_are_read_and_a_broken_body_is_not_shown_as_empty():
+    found = {n["title"]: n for n in listed("notes", "notes", "synthetic_ios18", "notes.1.NoteStore.sqlite")}
+    same("notes", "synthetic_ios18", 6, len(found))
+    assert found["Shopping"]["text"] == "Shopping list\nmilk\neggs\nbread" and found["Shopping"]["pinned"]
+    assert found["Corrupt body"]["undecodable"] and found["Corrupt body"]["body_base64"] and found["Locked"]["locked"]
+    assert found["Trash note"]["state"] == "recently_deleted"
+    old = listed("notes", "notes", "macos_legacy", "NotesV7.storedata", more=("--state", "live"))
+    same("notes", "macos_legacy", 3, len(old))
+    assert "3015555555: plumbing and heating" in old[0]["text"] and "<" not in old[0]["text"]
+
+
+@TAP.test
+def synthetic_calendar_reminders_and_bookmarks_have_their_values():
+    events = {e["source"]["rowid"]: e for e in listed("calendar", "calendar", "synthetic_ios18", "Calendar.sqlitedb")}
+    same("calendar", "synthetic_ios18", 5, len(events))
+    sync = events[1]
+    assert sync["calendar"] == "Work" and sync["account"] == "iCloud" and sync["location"] == "HQ, 1 Example Way"
+    assert sync["recurrence"]["FREQ"] == "WEEKLY" and sync["recurrence"]["COUNT"] == 10
+    assert [a["address"] for a in sync["attendees"]] == ["blair@example.invalid", "casey@example.invalid"]
+    assert [a["status"] for a in sync["attendees"]] == ["accepted", "declined"] and sync["organizer"]["name"] == "Alex Organizer"
+    assert sync["alarms"] == [{"seconds": -900}, {"at": "2023-03-08T20:11:40Z"}]
+    assert (events[2]["date"], events[2]["end"], events[2]["all_day"]) == ("2023-03-10", "2023-03-12", True)  # ends at 00:13:19
+    assert events[4]["date_unreadable"]
+    todo, = listed("reminders", "reminders", "synthetic_ios18", "Data-local.sqlite")
+    same("reminders", "synthetic_ios18", 1, 1)
+    assert (todo["title"], todo["list"], todo["account"], todo["completed"]) == ("Water plants", "Personal", "On My iPhone", False)
+    marks = {m["title"]: m for m in listed("bookmarks", "safari", "synthetic_ios18", "Bookmarks.db")}
+    same("bookmarks", "synthetic_ios18", 5, len(marks))
+    assert marks["Nested Bookmark"]["folders"] == ["Favourites", "Dev"] and marks["Nested Bookmark"]["date"].startswith("2021-01-07T06:13:20")
+    assert marks["RL Unread"]["reading_list"] and not marks["RL Unread"]["read"] and marks["RL Read"]["read"]
+    visits = listed("history", "safari", "legacy_plist", "History.plist")
+    same("history", "legacy_plist", 18, len(visits))
+    assert visits[0]["url"].startswith("http://www.youtube.com/watch") and visits[0]["date"].startswith("2013-07-08T2")
+
+
+@TAP.test
+def a_small_real_backup_of_ios_14_is_searched_by_its_index():
+    place = sample("mini_backup_ios14")
+    counts = asks.scan(PROGRAM, place, "messages")
+    same("messages", "mini_backup_ios14", (1, 1), (counts["files"], counts["live"]))
+    tabs = asks.scan(PROGRAM, place, "tabs")
+    same("tabs", "mini_backup_ios14", (1, 1), (tabs["files"], tabs["live"]))
+    photos = asks.scan(PROGRAM, place, "photos")
+    assert photos["files"] == 0 and "not complete" in photos["why"][0], photos
+
+
 if __name__ == "__main__":
     sys.exit(TAP.run())
