@@ -252,6 +252,8 @@ static bool add_number(struct pen *pen, const struct rv_sq_value *v, struct rv_e
     return true;
 }
 
+enum { FRAME_MAX = 1024 }; /* bytes of what a row has beside its names and values */
+
 static bool add_value(struct pen *pen, const struct rv_sq_value *v, enum rv_sq_encoding encoding, struct rv_error *err)
 {
     if (v->kind == RV_SQ_BLOB)
@@ -293,8 +295,30 @@ struct rv_sq_value rv_sq_shown_value(const struct rv_sq_row *row, unsigned decla
     return v;
 }
 
-static bool add_values(struct pen *pen, const struct rv_sq_row *row, enum rv_sq_encoding encoding, struct rv_error *err)
+/* A text that the damage of the file changed is no known value; what is left of it is shown all the same. */
+static bool add_changed_text(struct pen *pen, const struct rv_sq_value *v, enum rv_sq_encoding encoding,
+                             struct rv_error *err)
 {
+    if (!pen_room(pen, FRAME_MAX, err))
+        return false;
+    put(pen, "{\"?\":1,\"text\":");
+    if (!add_value(pen, v, encoding, err) || !pen_room(pen, 1, err))
+        return false;
+    put(pen, "}");
+    return true;
+}
+
+static bool is_changed(const struct rv_sq_found *f, unsigned declared)
+{
+    for (unsigned i = 0; f->damaged && i < f->row->count; i++)
+        if (f->row->table->order[i] == declared)
+            return rv_sq_text_strange(f->row->table, i, &f->row->values[i], f->encoding);
+    return false;
+}
+
+static bool add_values(struct pen *pen, const struct rv_sq_found *f, enum rv_sq_encoding encoding, struct rv_error *err)
+{
+    const struct rv_sq_row *row = f->row;
     for (unsigned i = 0; i < row->table->count; i++) {
         bool ours;
         struct rv_sq_value v = rv_sq_shown_value(row, i, &ours);
@@ -302,6 +326,11 @@ static bool add_values(struct pen *pen, const struct rv_sq_row *row, enum rv_sq_
             return false;
         if (i > 0)
             put(pen, ",");
+        if (v.kind == RV_SQ_TEXT && !ours && is_changed(f, i)) {
+            if (!add_changed_text(pen, &v, encoding, err))
+                return false;
+            continue;
+        }
         if (!add_value(pen, &v, ours ? RV_SQ_UTF8 : encoding, err))
             return false;
     }
@@ -323,8 +352,6 @@ static void put_number(struct pen *pen, const char *name, uint64_t value)
     put(pen, name);
     put_digits(pen, value, 1);
 }
-
-enum { FRAME_MAX = 512 }; /* bytes of what a row has beside its names and values */
 
 static bool add_begin(struct pen *pen, const struct rv_sq_found *f, struct rv_error *err)
 {
@@ -363,6 +390,11 @@ static bool add_end(struct pen *pen, const struct rv_sq_found *f, struct rv_erro
     put_number(pen, "\",\"confidence\":", thousandths / 1000);
     put(pen, ".");
     put_digits(pen, thousandths % 1000, 3);
+    if (f->reason != NULL) {
+        put(pen, ",\"reason\":\"");
+        put(pen, f->reason);
+        put(pen, "\"");
+    }
     put_number(pen, ",\"page\":", f->hit->number);
     put_number(pen, ",\"offset\":", f->hit->at);
     put(pen, "}");
@@ -374,7 +406,7 @@ bool rv_sq_found_json(const struct rv_sq_found *f, enum rv_sq_encoding encoding,
 {
     struct pen pen = { .out = out };
     bool fine = pen_grow(&pen, FRAME_MAX, err);
-    fine = fine && add_begin(&pen, f, err) && add_values(&pen, f->row, encoding, err) && add_end(&pen, f, err);
+    fine = fine && add_begin(&pen, f, err) && add_values(&pen, f, encoding, err) && add_end(&pen, f, err);
     if (pen.at != NULL)
         out->len = (size_t)(pen.at - out->data);
     return fine;

@@ -177,6 +177,72 @@ static bool take_entries(struct rv_sq_scan_state *s, struct rv_sq_batch *b, stru
     return true;
 }
 
+/* ---- how sure ---- */
+
+/* What is more likely wrong than right is not reported. */
+static const double least_confidence = 0.5;
+
+struct belief {
+    double confidence;
+    const char *reason;
+};
+
+bool rv_sq_text_strange(const struct rv_sq_table *t, unsigned place, const struct rv_sq_value *v,
+                        enum rv_sq_encoding encoding)
+{
+    enum { FELLOWS_LEAST = 8, ONE_IN = 20 };
+    const struct rv_sq_learned *s = &t->learned[place];
+    uint32_t seen = s->seen[RV_SQ_TEXT];
+    return v->kind == RV_SQ_TEXT && seen >= FELLOWS_LEAST && (uint64_t)s->with_controls * ONE_IN <= seen &&
+           rv_sq_text_has_controls(v->bytes, encoding);
+}
+
+static bool any_text_strange(const struct rv_sq_row *row, enum rv_sq_encoding encoding)
+{
+    for (unsigned i = 0; i < row->count; i++)
+        if (rv_sq_text_strange(row->table, i, &row->values[i], encoding))
+            return true;
+    return false;
+}
+
+/* The last bytes of a record whose end nothing proves may be a newer row's: which values show that? */
+static struct belief belief_of_open_end(const struct rv_sq_row *row)
+{
+    unsigned last = row->count;
+    while (last > 1 && (row->values[last - 1].kind == RV_SQ_NULL || row->values[last - 1].kind == RV_SQ_ZERO ||
+                        row->values[last - 1].kind == RV_SQ_ONE))
+        last--;
+    switch (last > 0 ? row->values[last - 1].kind : RV_SQ_NULL) {
+    case RV_SQ_BLOB:
+        return (struct belief){ 0.80, "its end is open, and any bytes make a blob" };
+    case RV_SQ_REAL:
+        return (struct belief){ 0.93, "its end is open, and most bytes make a number" };
+    default:
+        return (struct belief){ 0.97, "its end is open, but its last value reads well" };
+    }
+}
+
+/*
+ * Shares of right rows as they were counted on databases with a known history (docs/recovery.md): what decides is
+ * whether the end of the row is proven, then what its last value is. Evidence is seldom doubtful: below 14 bits no
+ * row was right, above 18 nearly all were.
+ */
+static struct belief belief_of(const struct rv_sq_entry *e, const struct rv_sq_row *row, enum rv_sq_encoding encoding)
+{
+    static const double half = 16, spread = 0.6;
+    if (e->hit.whole_image)
+        return (struct belief){ 0.99, "an older list of cells names it" };
+    double c = 1 / (1 + exp((half - (double)e->hit.bits) / spread));
+    struct belief b = { 0.99, "it fills its place exactly" };
+    if (!e->hit.exact)
+        b = belief_of_open_end(row);
+    if (c < b.confidence)
+        b = (struct belief){ c, "its bytes would seldom make such a row by chance" };
+    if (any_text_strange(row, encoding))
+        b = (struct belief){ 0.05, "its text has control characters like no other" };
+    return b;
+}
+
 /* ---- live rows ---- */
 
 /* Where a cell must end: the next cell's start, or the end of the page. */
@@ -318,8 +384,14 @@ static bool report_live_cell(struct rv_sq_worker *w, struct rv_sq_batch *b, stru
             return true;
     }
     struct rv_sq_key key = { rv_sq_row_hash(w->row, hit->table), w->row->rowid, w->row->rowid_known };
-    static const double mended = 0.95; /* the row's lengths and its text's encoding hold */
-    struct rv_sq_found found = { .row = w->row, .hit = hit, .confidence = w->row->mended ? mended : 1.0 };
+    struct belief belief = { 1.0, "its page's list of cells names it" };
+    if (w->row->mended) /* the row's lengths and its text's encoding hold */
+        belief = (struct belief){ 0.95, "its overflow chain led astray and was mended" };
+    else if (s->db.damaged)
+        belief = (struct belief){ 0.99, "its page's list of cells names it, in a damaged file" };
+    struct rv_sq_found found = { .row = w->row, .hit = hit, .confidence = belief.confidence };
+    found.reason = belief.reason;
+    found.damaged = s->db.damaged;
     found.status = RV_SQ_LIVE;
     found.encoding = s->db.encoding;
     return note_live(w, b, hit->table, &key, err) && emit(w, b, &found, err);
@@ -381,22 +453,6 @@ static bool take_live(struct rv_sq_scan_state *s, struct rv_sq_batch *b, struct 
 /* ---- reporting ---- */
 
 /*
- * The share of right rows by bits of evidence, fitted on the corpora of docs/recovery.md: above 17 bits nearly all
- * are right, at 13 half of them are guesses. What is more likely wrong than right is not reported.
- */
-static const double least_confidence = 0.5;
-
-static double confidence_of(const struct rv_sq_entry *e)
-{
-    if (e->hit.whole_image)
-        return 0.99;
-    double c = 1 / (1 + exp(-((double)e->hit.bits - 13.5) / 1.2));
-    if (e->hit.layout == 2 && !e->hit.exact)
-        c *= 0.97;
-    return c > 0.99 ? 0.99 : c;
-}
-
-/*
  * A young table on the page of a dropped one of the same form: rows with rowids above its highest may be
  * the old table's. The schema cookie counts every change of the schema, so it tells that tables are missing.
  */
@@ -429,13 +485,18 @@ static bool report_block(struct rv_sq_worker *w, struct rv_sq_batch *b, uint32_t
     for (uint32_t i = from % REPORT_STEPS * part; i < count && i < (from % REPORT_STEPS + 1) * part; i++) {
         const struct rv_sq_entry *e = &entries[i];
         uint64_t number = (uint64_t)(from / REPORT_STEPS) * RV_SQ_BLOCK + i;
-        if (rv_sq_entries_dead(s->entries, number) || confidence_of(e) < least_confidence)
+        if (rv_sq_entries_dead(s->entries, number))
             continue;
         rv_sq_window_read(&w->window, e->hit.page);
         if (!rv_sq_row_read(w->carver, &e->hit, w->row))
             continue;
+        struct belief belief = belief_of(e, w->row, s->db.encoding);
+        if (belief.confidence < least_confidence && !(s->db.damaged && e->hit.whole_image))
+            continue;
         w->sums.deleted_rows++;
-        struct rv_sq_found found = { .row = w->row, .hit = &e->hit, .confidence = confidence_of(e) };
+        struct rv_sq_found found = { .row = w->row, .hit = &e->hit, .confidence = belief.confidence };
+        found.reason = belief.reason;
+        found.damaged = s->db.damaged;
         found.status = status_of(s, e, number);
         found.table_uncertain = table_uncertain(s, e);
         found.encoding = s->db.encoding;

@@ -23,6 +23,8 @@ struct rv_sq_found {
     const struct rv_sq_hit *hit;
     enum rv_sq_status status;
     double confidence;
+    const char *reason; /* why so sure, in a few words */
+    bool damaged;       /* the file is: a text with control characters that its fellows have not was changed */
     bool table_uncertain;
     enum rv_sq_encoding encoding;
 };
@@ -69,6 +71,10 @@ struct rv_sq_value rv_sq_shown_value(const struct rv_sq_row *row, unsigned decla
 /* Names of origins and states, as they are printed. */
 extern const char *const rv_sq_origin_names[RV_SQ_ORIGINS];
 extern const char *const rv_sq_status_names[];
+
+/** A text with control characters in a column whose texts have none: bytes were changed, or are no text. */
+bool rv_sq_text_strange(const struct rv_sq_table *table, unsigned place, const struct rv_sq_value *value,
+                        enum rv_sq_encoding encoding);
 
 /** One JSON object (no line end): table, rowid, values, source, status, confidence, page, offset. */
 bool rv_sq_found_json(const struct rv_sq_found *found, enum rv_sq_encoding encoding, struct rv_buf *out,
