@@ -82,6 +82,12 @@ bool rv_sq_carve(struct rv_sq_carver *carver, const struct rv_sq_target *target,
 /** Decodes a hit again. False when an overflow page is missing. */
 bool rv_sq_row_read(struct rv_sq_carver *carver, const struct rv_sq_hit *hit, struct rv_sq_row *row);
 
+/**
+ * A row whose end nothing proves may have lost its tail to a newer row that was deleted later: its values from the one
+ * on in which another row of a known table begins become UNKNOWN. True when there were any. After rv_sq_row_read().
+ */
+bool rv_sq_row_cut_tail(struct rv_sq_carver *carver, const struct rv_sq_hit *hit, struct rv_sq_row *row);
+
 /** True when at least half of a leaf page's cells fit a known table. */
 bool rv_sq_page_fits(struct rv_sq_carver *carver, const uint8_t *page, uint32_t number);
 /**

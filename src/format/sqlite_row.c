@@ -79,3 +79,48 @@ bool rv_sq_row_read(struct rv_sq_carver *c, const struct rv_sq_hit *hit, struct 
     }
     return true;
 }
+
+/* Does a row of this table begin at `at`, whole or with its first bytes destroyed? */
+static bool row_begins(struct rv_sq_carver *c, const struct rv_sq_hit *hit, uint32_t at)
+{
+    enum { LAYOUT_LEAST = 4, LAYOUT_LAST = 6 };
+    static const double likely = 12;
+    struct rv_sq_parsed p;
+    struct rv_sq_spot spot = rv_sq_spot_at(c, hit->page, hit->table, at, c->db->usable);
+    if (rv_sq_cell_whole(&spot, &p) && p.class_bits + rv_sq_cell_bits(&spot, &p) >= likely)
+        return true;
+    for (unsigned layout = LAYOUT_LEAST; layout <= LAYOUT_LAST; layout++)
+        if (rv_sq_cell_scarred(&spot, (struct rv_sq_scar){ layout, spot.table->stored, 0 }, &p) &&
+            p.class_bits + rv_sq_cell_bits(&spot, &p) >= likely)
+            return true;
+    return false;
+}
+
+/* Body bytes of a number. */
+static uint32_t value_bytes(const struct rv_sq_value *v)
+{
+    static const uint8_t sizes[RV_SQ_CLASSES] = { 0, 1, 2, 3, 4, 6, 8, 8, 0, 0, 0, 0 };
+    return v->kind < RV_SQ_CLASSES ? sizes[v->kind] : 0;
+}
+
+bool rv_sq_row_cut_tail(struct rv_sq_carver *c, const struct rv_sq_hit *hit, struct rv_sq_row *row)
+{
+    const uint8_t *end = row->body.ptr + row->body.len;
+    for (uint32_t at = (uint32_t)(row->body.ptr - hit->page); at < hit->end; at++) {
+        if (!row_begins(c, hit, at))
+            continue;
+        const uint8_t *cut = hit->page + at;
+        for (unsigned i = row->count; i-- > 0;) { /* a value ends where the next one begins */
+            const struct rv_sq_value *v = &row->values[i];
+            bool bytes = v->kind == RV_SQ_TEXT || v->kind == RV_SQ_BLOB;
+            const uint8_t *start = bytes ? v->bytes.ptr : end - value_bytes(v);
+            if (end <= cut)
+                break;
+            if (start < end)
+                row->values[i] = (struct rv_sq_value){ .kind = RV_SQ_UNKNOWN };
+            end = start;
+        }
+        return true;
+    }
+    return false;
+}

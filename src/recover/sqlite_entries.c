@@ -22,6 +22,7 @@ struct suspect {
     struct rv_sq_entry entry;
     uint64_t number;
     bool dead;
+    struct rv_sq_seen seen;
 };
 
 struct rv_sq_entries {
@@ -34,6 +35,7 @@ struct rv_sq_entries {
     struct list twice; /* uint64_t: hashes that came again */
     struct list live;  /* struct rv_sq_key */
     struct list suspects;
+    struct list seen;      /* struct rv_sq_seen, by number: of rows that were found in several states */
     uint8_t *dead, *older; /* by number, a bit each */
     uint8_t has_table[RV_SQ_TABLES_MAX], has_rowids[RV_SQ_TABLES_MAX], loose[RV_SQ_TABLES_MAX];
 };
@@ -171,6 +173,7 @@ void rv_sq_entries_free(struct rv_sq_entries *e)
     rv_free(e->twice.items);
     rv_free(e->live.items);
     rv_free(e->suspects.items);
+    rv_free(e->seen.items);
     rv_free(e->dead);
     rv_free(e->older);
     if (e->spill >= 0)
@@ -356,6 +359,22 @@ bool rv_sq_entries_older(const struct rv_sq_entries *e, uint64_t number)
     return e->older[number / 8] >> number % 8 & 1;
 }
 
+static struct rv_sq_seen seen_once(const struct rv_sq_entry *entry, uint64_t number)
+{
+    return (struct rv_sq_seen){ number, entry->commit, entry->commit, entry->gone };
+}
+
+/* What was found in another state: its times widen the ones of the copy that stays. */
+static void see_too(struct rv_sq_seen *kept, const struct rv_sq_seen *other)
+{
+    if (other->first != 0 && (kept->first == 0 || other->first < kept->first))
+        kept->first = other->first;
+    if (other->last <= kept->last)
+        return;
+    kept->last = other->last;
+    kept->gone = other->gone;
+}
+
 /* Strikes what lives and gathers what else may not stay. */
 static bool gather_suspects(struct rv_sq_entries *e, const uint8_t *rival_pages, uint64_t *struck, struct rv_error *err)
 {
@@ -381,7 +400,7 @@ static bool gather_suspects(struct rv_sq_entries *e, const uint8_t *rival_pages,
             struct suspect *s = grow(&e->suspects, sizeof *s, err);
             fine = s != NULL;
             if (fine)
-                *s = (struct suspect){ entries[i], number, alive };
+                *s = (struct suspect){ entries[i], number, alive, seen_once(&entries[i], number) };
         }
     }
     rv_free(room);
@@ -464,11 +483,34 @@ static void merge_copies(struct suspect *s, size_t count)
             kept = &s[i];
         } else if (stronger(&s[i].entry, &kept->entry)) {
             kept->dead = true;
+            see_too(&s[i].seen, &kept->seen);
             kept = &s[i];
         } else {
             s[i].dead = true;
+            see_too(&kept->seen, &s[i].seen);
         }
     }
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = ((const struct rv_sq_seen *)a)->number, y = ((const struct rv_sq_seen *)b)->number;
+    return x < y ? -1 : x > y;
+}
+
+static bool note_times(struct rv_sq_entries *e, const struct suspect *s, size_t count, struct rv_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        bool several = s[i].seen.first != s[i].entry.commit || s[i].seen.last != s[i].entry.commit;
+        struct rv_sq_seen *to = s[i].dead || !several ? NULL : grow(&e->seen, sizeof *to, err);
+        if (to != NULL)
+            *to = s[i].seen;
+        else if (!s[i].dead && several)
+            return false;
+    }
+    if (e->seen.count > 0)
+        qsort(e->seen.items, e->seen.count, sizeof(struct rv_sq_seen), by_number);
+    return true;
 }
 
 bool rv_sq_entries_settle(struct rv_sq_entries *e, const uint8_t *rival_pages, uint64_t *struck, struct rv_error *err)
@@ -494,5 +536,13 @@ bool rv_sq_entries_settle(struct rv_sq_entries *e, const uint8_t *rival_pages, u
     for (size_t i = 0; i < count; i++)
         if (s[i].dead)
             set_bit(e->dead, s[i].number);
-    return true;
+    return note_times(e, s, count, err);
+}
+
+struct rv_sq_seen rv_sq_entries_seen(const struct rv_sq_entries *e, const struct rv_sq_entry *entry, uint64_t number)
+{
+    const struct rv_sq_seen *s = e->seen.count > 0 ? bsearch(&(struct rv_sq_seen){ .number = number }, e->seen.items,
+                                                             e->seen.count, sizeof *s, by_number)
+                                                   : NULL;
+    return s != NULL ? *s : seen_once(entry, number);
 }

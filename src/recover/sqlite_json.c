@@ -397,6 +397,15 @@ static bool add_end(struct pen *pen, const struct rv_sq_found *f, struct rv_erro
     }
     put_number(pen, ",\"page\":", f->hit->number);
     put_number(pen, ",\"offset\":", f->hit->at);
+    if (f->partial)
+        put(pen, ",\"partial\":true");
+    if (f->commit_first != 0) {
+        put_number(pen, ",\"commit\":{\"first\":", f->commit_first);
+        put_number(pen, ",\"last\":", f->commit_last);
+        if (f->commit_gone != 0)
+            put_number(pen, ",\"gone\":", f->commit_gone);
+        put(pen, "}");
+    }
     put(pen, "}");
     return true;
 }

@@ -120,6 +120,16 @@ static bool stored_loosely(const struct rv_sq_db *db, const struct rv_sq_row *ro
     return loose;
 }
 
+static struct rv_sq_moment moment_of(const struct rv_sq_scan_state *s, const struct rv_sq_hit *hit)
+{
+    if (hit->origin == RV_SQ_FROM_JOURNAL)
+        return rv_sq_timeline_journal(&s->timeline);
+    if (hit->origin != RV_SQ_FROM_WAL)
+        return (struct rv_sq_moment){ 0 };
+    return hit->snapshot == RV_SQ_SNAPSHOT_FILE ? rv_sq_timeline_file(&s->timeline, hit->number)
+                                                : rv_sq_timeline_frame(&s->timeline, hit->page);
+}
+
 static bool collect(void *context, const struct rv_sq_hit *hit, struct rv_error *err)
 {
     struct collecting *c = context;
@@ -141,6 +151,9 @@ static bool collect(void *context, const struct rv_sq_hit *hit, struct rv_error 
     e->hash = rv_sq_row_hash(w->row, hit->table);
     e->trace = rv_sq_trace(hit->table, w->row->payload, w->row->body);
     e->loose = stored_loosely(&w->scan->db, w->row);
+    struct rv_sq_moment moment = moment_of(w->scan, hit);
+    e->commit = moment.commit;
+    e->gone = moment.gone;
     return true;
 }
 
@@ -214,11 +227,11 @@ static struct belief belief_of_open_end(const struct rv_sq_row *row)
         last--;
     switch (last > 0 ? row->values[last - 1].kind : RV_SQ_NULL) {
     case RV_SQ_BLOB:
-        return (struct belief){ 0.80, "its end is open, and any bytes make a blob" };
+        return (struct belief){ 0.96, "its end is open, and any bytes make a blob" };
     case RV_SQ_REAL:
-        return (struct belief){ 0.93, "its end is open, and most bytes make a number" };
+        return (struct belief){ 0.95, "its end is open, and most bytes make a number" };
     default:
-        return (struct belief){ 0.97, "its end is open, but its last value reads well" };
+        return (struct belief){ 0.98, "its end is open, but its last value reads well" };
     }
 }
 
@@ -473,6 +486,31 @@ static enum rv_sq_status status_of(const struct rv_sq_scan_state *s, const struc
     return lost && s->options->salvage && s->db.damaged && e->hit.whole_image ? RV_SQ_SALVAGED : RV_SQ_DELETED;
 }
 
+/* What is said of an entry that stays; false when it is too doubtful. Its row has been read. */
+static bool describe(struct rv_sq_worker *w, const struct rv_sq_entry *e, uint64_t number, struct rv_sq_found *out)
+{
+    struct rv_sq_scan_state *s = w->scan;
+    struct belief belief = belief_of(e, w->row, s->db.encoding);
+    struct rv_sq_seen seen = rv_sq_entries_seen(s->entries, e, number);
+    bool local = w->row->payload == rv_sq_local_size(w->row->payload, s->db.usable, !w->row->table->without_rowid);
+    bool cut = !e->hit.exact && local && rv_sq_row_cut_tail(w->carver, &e->hit, w->row);
+    if (cut)
+        belief = (struct belief){ 0.90, "a newer row begins in its tail: what lies there is unknown" };
+    *out = (struct rv_sq_found){ .row = w->row, .hit = &e->hit, .partial = cut };
+    out->confidence = belief.confidence;
+    out->reason = belief.reason;
+    out->damaged = s->db.damaged;
+    out->status = status_of(s, e, number);
+    out->table_uncertain = table_uncertain(s, e);
+    out->encoding = s->db.encoding;
+    out->commit_first = seen.first;
+    out->commit_last = seen.last;
+    out->commit_gone = seen.gone;
+    if (cut && out->status == RV_SQ_OLDER_VERSION)
+        return false; /* what is left of it may be all the same in the row that lives */
+    return belief.confidence >= least_confidence || (s->db.damaged && e->hit.whole_image);
+}
+
 static bool report_block(struct rv_sq_worker *w, struct rv_sq_batch *b, uint32_t from, uint32_t to,
                          struct rv_error *err)
 {
@@ -485,21 +523,15 @@ static bool report_block(struct rv_sq_worker *w, struct rv_sq_batch *b, uint32_t
     for (uint32_t i = from % REPORT_STEPS * part; i < count && i < (from % REPORT_STEPS + 1) * part; i++) {
         const struct rv_sq_entry *e = &entries[i];
         uint64_t number = (uint64_t)(from / REPORT_STEPS) * RV_SQ_BLOCK + i;
+        struct rv_sq_found found;
         if (rv_sq_entries_dead(s->entries, number))
             continue;
         rv_sq_window_read(&w->window, e->hit.page);
-        if (!rv_sq_row_read(w->carver, &e->hit, w->row))
-            continue;
-        struct belief belief = belief_of(e, w->row, s->db.encoding);
-        if (belief.confidence < least_confidence && !(s->db.damaged && e->hit.whole_image))
+        if (!rv_sq_row_read(w->carver, &e->hit, w->row) || !describe(w, e, number, &found))
             continue;
         w->sums.deleted_rows++;
-        struct rv_sq_found found = { .row = w->row, .hit = &e->hit, .confidence = belief.confidence };
-        found.reason = belief.reason;
-        found.damaged = s->db.damaged;
-        found.status = status_of(s, e, number);
-        found.table_uncertain = table_uncertain(s, e);
-        found.encoding = s->db.encoding;
+        w->sums.partial_rows += found.partial;
+        w->sums.by_origin[e->hit.origin]++;
         if (!emit(w, b, &found, err))
             return false;
     }
@@ -537,7 +569,8 @@ static bool open_all(struct rv_sq_scan_state *s, const struct rv_sq_files *files
         s->db.damaged = true;
     if (s->wal.count > 0 && s->wal.page_size != s->db.page_size)
         s->wal.count = s->wal.pages_after = 0;
-    return apply_logs(s, err);
+    return apply_logs(s, err) &&
+           rv_sq_timeline_make(&s->timeline, files->wal, &s->wal, &s->journal, s->db.page_count, err);
 }
 
 static void reading(void *window, const uint8_t *page)
@@ -651,6 +684,7 @@ static bool scan_files(struct rv_sq_scan_state *s, const struct rv_sq_files *fil
     }
     dismiss(s);
     rv_sq_entries_free(s->entries);
+    rv_sq_timeline_clear(&s->timeline);
     rv_sq_images_clear(&s->wal);
     rv_sq_images_clear(&s->journal);
     rv_sq_db_clear(&s->db);

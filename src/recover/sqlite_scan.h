@@ -10,6 +10,7 @@
 #include "format/sqlite_carve.h"
 #include "format/sqlite_wal.h"
 #include "recover/sqlite_files.h"
+#include "recover/sqlite_timeline.h"
 
 enum rv_sq_status {
     RV_SQ_LIVE,
@@ -25,10 +26,14 @@ struct rv_sq_found {
     double confidence;
     const char *reason; /* why so sure, in a few words */
     bool damaged;       /* the file is: a text with control characters that its fellows have not was changed */
+    bool partial;       /* values that a newer row overwrote are UNKNOWN */
     bool table_uncertain;
+    uint32_t commit_first, commit_last, commit_gone; /* of the verdict's commits, from 1; 0 unknown */
     enum rv_sq_encoding encoding;
 };
 typedef bool rv_sq_found_fn(void *context, const struct rv_sq_found *found, struct rv_error *err);
+
+enum { RV_SQ_COMMITS_SHOWN = 64 };
 
 struct rv_sq_verdict {
     bool damaged, wal, journal, auto_vacuum;
@@ -38,6 +43,12 @@ struct rv_sq_verdict {
     uint64_t residue_bytes;                   /* searchable bytes that are not zero */
     uint64_t missing_rowids;                  /* gaps below the highest rowid of AUTOINCREMENT tables */
     uint64_t live_rows, deleted_rows, struck; /* struck: copies of live rows, not reported */
+    /* What the log or journal holds, in order: the last RV_SQ_COMMITS_SHOWN of commit_count. */
+    struct rv_sq_commit commits[RV_SQ_COMMITS_SHOWN];
+    uint32_t commit_count, generations, uncommitted_frames;
+    uint32_t overflow_pages_free; /* freed pages without a b-tree header: what long rows left */
+    uint32_t tables_dropped;      /* whose CREATE text was found deleted */
+    uint64_t by_origin[RV_SQ_ORIGINS], partial_rows;
 };
 
 /** Finished JSON lines, parted by line ends, none at the end. */

@@ -4,6 +4,7 @@
 
 #include "recover/sqlite_entries.h"
 #include "recover/sqlite_scan.h"
+#include "recover/sqlite_timeline.h"
 #include "recover/sqlite_workers.h"
 
 struct rv_sq_scan_state;
@@ -35,6 +36,7 @@ struct rv_sq_scan_state {
     const struct rv_sq_scan_options *options;
     struct rv_sq_db db;
     struct rv_sq_images wal, journal;
+    struct rv_sq_timeline timeline;
     struct rv_sq_entries *entries;
     struct rv_sq_worker workers[RV_SQ_WORKERS_MAX];
     unsigned worker_count;

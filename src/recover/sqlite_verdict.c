@@ -14,6 +14,7 @@ void rv_sq_count_residue(const struct rv_sq_db *db, uint32_t number, struct rv_s
         bool wiped = rv_sq_all_zero(page, db->usable);
         v->free_pages_zeroed += wiped;
         v->residue_bytes += wiped ? 0 : db->usable;
+        v->overflow_pages_free += !wiped && !rv_sq_page_header(db, page, number, &h);
         return;
     }
     if ((kind != RV_SQ_PAGE_TABLE_LEAF && kind != RV_SQ_PAGE_INDEX_LEAF) || !rv_sq_page_header(db, page, number, &h))
@@ -43,6 +44,19 @@ static void count_missing_rowids(struct rv_sq_scan_state *s)
     }
 }
 
+static void fill_commits(struct rv_sq_scan_state *s)
+{
+    struct rv_sq_verdict *v = s->verdict;
+    const struct rv_sq_timeline *t = &s->timeline;
+    uint32_t shown = t->commit_count < RV_SQ_COMMITS_SHOWN ? t->commit_count : RV_SQ_COMMITS_SHOWN;
+    for (uint32_t i = 0; i < shown; i++)
+        v->commits[i] = t->commits[t->commit_count - shown + i];
+    v->commit_count = t->commit_count;
+    v->generations = t->generations;
+    for (uint32_t i = 0; i < s->wal.count; i++)
+        v->uncommitted_frames += s->wal.items[i].state == RV_SQ_IMAGE_UNCOMMITTED;
+}
+
 void rv_sq_fill_verdict(struct rv_sq_scan_state *s)
 {
     struct rv_sq_verdict *v = s->verdict;
@@ -54,7 +68,14 @@ void rv_sq_fill_verdict(struct rv_sq_scan_state *s)
         v->residue_bytes += sums->residue_bytes;
         v->live_rows += sums->live_rows;
         v->deleted_rows += sums->deleted_rows;
+        v->partial_rows += sums->partial_rows;
+        v->overflow_pages_free += sums->overflow_pages_free;
+        for (unsigned k = 0; k < RV_SQ_ORIGINS; k++)
+            v->by_origin[k] += sums->by_origin[k];
     }
+    fill_commits(s);
+    for (unsigned i = 0; i < s->db.table_count; i++)
+        v->tables_dropped += s->db.tables[i]->dropped && s->db.tables[i]->name != NULL;
     count_missing_rowids(s);
     v->damaged = s->db.damaged;
     v->wal = s->wal.count > 0;
