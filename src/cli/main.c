@@ -23,6 +23,8 @@ static int finish(struct rv_face *face, int code)
 
 static int fail(struct rv_face *face, const struct rv_error *err, json_t *result)
 {
+    if (!face->json && result != NULL && json_object_get(result, "verdict") != NULL)
+        rv_print_result(face, result); /* what was found counts, though something is wrong with where */
     rv_print_error(face, err, result);
     return finish(face, rv_exit_code(err));
 }

@@ -89,7 +89,7 @@ void rv_print_listed(const struct rv_face *face, const json_t *result)
 {
     const json_t *types = json_object_get(result, "types");
     if (types == NULL) { /* raw rows */
-        rv_print_plain(result, 0);
+        rv_print_verdict(face, result);
         return;
     }
     long long shown = count_of(result, "shown");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/text.h"
 #include "command/recover_select.h"
+#include "command/recover_verdict.h"
 #include "command/recover_words.h"
 #include "command/verbs.h"
 #include "recover/sqlite_rebuild.h"
@@ -21,41 +22,6 @@ static json_t *number(uint64_t value)
     return json_integer((json_int_t)value);
 }
 
-/* What can still be inside and what cannot (why: freed bytes are wiped by the system library from iOS 12 on). */
-static const char *verdict_words(const struct rv_sq_verdict *v)
-{
-    if (v->freeblocks >= 5 && v->freeblocks_zeroed * 10 >= v->freeblocks * 9)
-        return "Deleted rows inside pages were wiped when they were deleted (iOS 12 and later do so). What can still "
-               "be found: whole freed pages, older page images in a -wal or -journal file, older backups.";
-    if (v->residue_bytes == 0)
-        return "Nothing is left to recover inside this file. Look into older backups of the device.";
-    return "Freed bytes were not wiped: deleted rows are found as far as newer ones did not overwrite them.";
-}
-
-static json_t *verdict_json(const struct rv_sq_verdict *v)
-{
-    json_t *j = json_object();
-    json_object_set_new(j, "damaged", json_boolean(v->damaged));
-    json_object_set_new(j, "wal", json_boolean(v->wal));
-    json_object_set_new(j, "journal", json_boolean(v->journal));
-    json_object_set_new(j, "auto_vacuum", json_boolean(v->auto_vacuum));
-    json_object_set_new(j, "last_writer", number(v->writer));
-    json_object_set_new(j, "page_size", number(v->page_size));
-    json_object_set_new(j, "pages", number(v->page_count));
-    json_object_set_new(j, "free_pages", number(v->free_pages));
-    json_object_set_new(j, "lost_pages", number(v->lost_pages));
-    json_object_set_new(j, "freeblocks", number(v->freeblocks));
-    json_object_set_new(j, "freeblocks_wiped", number(v->freeblocks_zeroed));
-    json_object_set_new(j, "free_pages_wiped", number(v->free_pages_zeroed));
-    json_object_set_new(j, "residue_bytes", number(v->residue_bytes));
-    json_object_set_new(j, "live_rows", number(v->live_rows));
-    json_object_set_new(j, "deleted_rows", number(v->deleted_rows));
-    json_object_set_new(j, "missing_rowids", number(v->missing_rowids));
-    json_object_set_new(j, "copies_of_live_rows", number(v->struck));
-    json_object_set_new(j, "words", json_string(verdict_words(v)));
-    return j;
-}
-
 static void add_timing(struct rv_run *run, const char *path, const struct timespec *start)
 {
     struct timespec now;
@@ -63,6 +29,7 @@ static void add_timing(struct rv_run *run, const char *path, const struct timesp
     clock_gettime(CLOCK_MONOTONIC, &now);
     double seconds = (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
     json_object_set_new(run->result, "timing", json_integer(1));
+    json_object_set_new(run->result, "file", json_string(path));
     json_object_set_new(run->result, "seconds", json_real(seconds));
     json_object_set_new(run->result, "bytes", number(stat(path, &st) == 0 ? (uint64_t)st.st_size : 0));
 }
@@ -71,6 +38,7 @@ static bool print(struct rv_run *run, const char *from, struct rv_sq_verdict *ve
 {
     bool all = rv_arg_flag(run->args, "all-rows");
     struct rv_sq_scan_options options = { .live = all, .salvage = all, .lines = show };
+    options.for_people = !rv_arg_flag(run->args, "json");
     return rv_sq_scan(run->ctx, from, &options, NULL, run->ctx, verdict, err);
 }
 
@@ -105,7 +73,7 @@ static bool run_raw(struct rv_run *run, const char *from, struct rv_error *err)
     add_timing(run, from, &start);
     if (!fine)
         return rv_while(err, "searching %s", from);
-    json_object_set_new(run->result, "verdict", verdict_json(&verdict));
+    json_object_set_new(run->result, "verdict", rv_recover_verdict_json(&verdict));
     if (!verdict.damaged)
         return true;
     rv_fail(err, RV_E_CORRUPT, "%s is damaged; %llu live and %llu other rows could be read all the same%s%s", from,

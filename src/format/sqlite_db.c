@@ -112,8 +112,8 @@ static bool header_plausible(struct rv_span file)
         return false;
     const uint8_t *h = file.ptr;
     uint32_t size = rv_sq_u16(h + 16) == 1 ? 65536 : rv_sq_u16(h + 16);
-    return memcmp(h, "SQLite format 3", 16) == 0 && rv_sq_page_size_legal(size) && h[20] < 128 && size - h[20] >= 480 &&
-           h[21] == 64 && h[22] == 32 && h[23] == 32 && (h[18] == 1 || h[18] == 2) && (h[19] == 1 || h[19] == 2);
+    return memcmp(h, "SQLite format 3", 16) == 0 && rv_sq_page_size_legal(size) && size - h[20] >= 480 && h[21] == 64 &&
+           h[22] == 32 && h[23] == 32 && (h[18] == 1 || h[18] == 2) && (h[19] == 1 || h[19] == 2);
 }
 
 static void read_header(struct rv_sq_db *db, const uint8_t *h)

@@ -53,6 +53,7 @@ struct rv_sq_table {
     uint32_t rows; /* live rows learned from */
     uint64_t live; /* live rows */
     uint64_t rowid_max;
+    uint64_t sequence; /* of sqlite_sequence, 0 none */
 };
 
 /** FORMAT when the text is no table that stores rows (a view, a virtual table). Caller frees. */

@@ -72,7 +72,7 @@ static bool emit(struct rv_sq_worker *w, struct rv_sq_batch *b, const struct rv_
     if (s->options->lines == NULL)
         return s->found(s->context, found, err);
     return (b->lines.len == 0 || rv_buf_add(&b->lines, rv_span("\n", 1), err)) &&
-           rv_sq_found_json(found, s->db.encoding, &b->lines, err);
+           (s->options->for_people ? rv_sq_found_text : rv_sq_found_json)(found, s->db.encoding, &b->lines, err);
 }
 
 /* ---- live leaves ---- */
@@ -120,8 +120,11 @@ static bool stored_loosely(const struct rv_sq_db *db, const struct rv_sq_row *ro
     return loose;
 }
 
+/* What lies in the holes of an image was gone before: no telling when. */
 static struct rv_sq_moment moment_of(const struct rv_sq_scan_state *s, const struct rv_sq_hit *hit)
 {
+    if (!hit->whole_image)
+        return (struct rv_sq_moment){ 0 };
     if (hit->origin == RV_SQ_FROM_JOURNAL)
         return rv_sq_timeline_journal(&s->timeline);
     if (hit->origin != RV_SQ_FROM_WAL)
@@ -252,7 +255,8 @@ static struct belief belief_of(const struct rv_sq_entry *e, const struct rv_sq_r
     if (c < b.confidence)
         b = (struct belief){ c, "its bytes would seldom make such a row by chance" };
     if (any_text_strange(row, encoding))
-        b = (struct belief){ 0.05, "its text has control characters like no other" };
+        b = (struct belief){ e->hit.exact && e->hit.layout == 0 ? 0.7 : 0.05,
+                             "its text has control characters like no other" };
     return b;
 }
 

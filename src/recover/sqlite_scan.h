@@ -33,15 +33,24 @@ struct rv_sq_found {
 };
 typedef bool rv_sq_found_fn(void *context, const struct rv_sq_found *found, struct rv_error *err);
 
-enum { RV_SQ_COMMITS_SHOWN = 64 };
+enum { RV_SQ_COMMITS_SHOWN = 64, RV_SQ_MISSING_SHOWN = 64, RV_SQ_TABLE_NAME = 64 };
+
+/* Numbers that a table gave away and no live row has. */
+struct rv_sq_missing {
+    char table[RV_SQ_TABLE_NAME]; /* UTF-8, cut */
+    uint64_t live, highest, missing;
+    bool sequence; /* highest is SQLite's own count (sqlite_sequence); else the highest live one */
+};
 
 struct rv_sq_verdict {
     bool damaged, wal, journal, auto_vacuum;
     uint32_t writer, page_size, page_count, free_pages, lost_pages;
     uint32_t freeblocks, freeblocks_zeroed; /* of live pages */
     uint32_t free_pages_zeroed;
-    uint64_t residue_bytes;                   /* searchable bytes that are not zero */
-    uint64_t missing_rowids;                  /* gaps below the highest rowid of AUTOINCREMENT tables */
+    uint64_t residue_bytes;  /* searchable bytes that are not zero */
+    uint64_t missing_rowids; /* of all tables that count up */
+    struct rv_sq_missing missing[RV_SQ_MISSING_SHOWN];
+    unsigned missing_count;
     uint64_t live_rows, deleted_rows, struck; /* struck: copies of live rows, not reported */
     /* What the log or journal holds, in order: the last RV_SQ_COMMITS_SHOWN of commit_count. */
     struct rv_sq_commit commits[RV_SQ_COMMITS_SHOWN];
@@ -61,6 +70,7 @@ struct rv_sq_scan_options {
     bool live;               /* report live rows too */
     bool salvage;            /* the database is damaged: everything readable, wherever it lies */
     unsigned threads;        /* 0: as many as there are processors; the result is the same */
+    bool for_people;         /* lines: rows to be read on a terminal, not JSON */
     rv_sq_lines_fn *lines;   /* rows as JSON (threads write them) instead of calls of `found`; NULL none */
     rv_sq_schema_fn *schema; /* NULL none */
 };
@@ -86,6 +96,10 @@ extern const char *const rv_sq_status_names[];
 /** A text with control characters in a column whose texts have none: bytes were changed, or are no text. */
 bool rv_sq_text_strange(const struct rv_sq_table *table, unsigned place, const struct rv_sq_value *value,
                         enum rv_sq_encoding encoding);
+
+/** The same row as a few lines for a person. */
+bool rv_sq_found_text(const struct rv_sq_found *found, enum rv_sq_encoding encoding, struct rv_buf *out,
+                      struct rv_error *err);
 
 /** One JSON object (no line end): table, rowid, values, source, status, confidence, page, offset. */
 bool rv_sq_found_json(const struct rv_sq_found *found, enum rv_sq_encoding encoding, struct rv_buf *out,

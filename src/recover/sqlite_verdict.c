@@ -2,6 +2,10 @@
 /* What a database still holds of what was deleted, and what proves that something is missing. */
 #include "recover/sqlite_scan_inside.h"
 
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
 /* secure_delete leaves zeroed freeblocks; FAST (Apple's default from iOS 12 on) spares whole freed pages. */
 void rv_sq_count_residue(const struct rv_sq_db *db, uint32_t number, struct rv_sq_verdict *v)
 {
@@ -35,12 +39,67 @@ void rv_sq_count_residue(const struct rv_sq_db *db, uint32_t number, struct rv_s
         v->residue_bytes += h.content - gap;
 }
 
+/* sqlite_sequence(name, seq): the highest rowid that an AUTOINCREMENT table ever gave away. */
+static void read_sequence(struct rv_sq_scan_state *s, const uint8_t *page, const struct rv_sq_page_header *h)
+{
+    for (uint32_t i = 0; i < h->cells; i++) {
+        struct rv_sq_cell cell;
+        struct rv_sq_value v[2];
+        struct rv_error ignored;
+        struct rv_buf name = RV_BUF(1 << 16);
+        bool fine = rv_sq_cell_read(&s->db, page, rv_sq_cell_pointer(page, h, i), true, &cell) &&
+                    rv_sq_record_values(rv_span(page + cell.local_at, cell.local), v, 2) == 2 &&
+                    v[0].kind == RV_SQ_TEXT && v[1].integer > 0 &&
+                    rv_sq_text_to_utf8(v[0].bytes, s->db.encoding, &name, &ignored) &&
+                    rv_buf_add(&name, rv_span("", 1), &ignored);
+        for (unsigned t = 0; fine && t < s->db.table_count; t++)
+            if (s->db.tables[t]->name != NULL && strcasecmp(s->db.tables[t]->name, (char *)name.data) == 0)
+                s->db.tables[t]->sequence = (uint64_t)v[1].integer;
+        rv_buf_clear(&name);
+    }
+}
+
+static void read_sequences(struct rv_sq_scan_state *s)
+{
+    for (uint32_t n = 1; n <= s->db.page_count; n++) {
+        uint16_t owner = s->db.owner[n - 1];
+        const char *name = owner != RV_SQ_NO_TABLE ? s->db.tables[owner]->name : NULL;
+        const uint8_t *page;
+        struct rv_sq_page_header h;
+        if (name != NULL && s->db.kind[n - 1] == RV_SQ_PAGE_TABLE_LEAF && strcasecmp(name, "sqlite_sequence") == 0 &&
+            (page = rv_sq_page(&s->db, n)) != NULL && rv_sq_page_header(&s->db, page, n, &h))
+            read_sequence(s, page, &h);
+    }
+}
+
+/* Rowids that count up leave gaps; some applications choose them by other rules, and gaps there mean nothing. */
+static bool counts_up(const struct rv_sq_table *t, uint64_t highest)
+{
+    enum { FEW = 100000, TIMES = 16 };
+    return t->sequence > 0 || highest <= t->live * TIMES + FEW;
+}
+
 static void count_missing_rowids(struct rv_sq_scan_state *s)
 {
+    struct rv_sq_verdict *v = s->verdict;
+    read_sequences(s);
     for (unsigned i = 0; i < s->db.table_count; i++) {
         const struct rv_sq_table *t = s->db.tables[i];
-        if (t->autoincrement && t->rowid_max > t->live)
-            s->verdict->missing_rowids += t->rowid_max - t->live;
+        uint64_t highest = t->sequence > t->rowid_max ? t->sequence : t->rowid_max;
+        if (t->name == NULL || t->system || t->dropped || t->without_rowid || highest <= t->live ||
+            !counts_up(t, highest))
+            continue;
+        v->missing_rowids += highest - t->live;
+        if (v->missing_count == RV_SQ_MISSING_SHOWN)
+            continue;
+        struct rv_sq_missing *m = &v->missing[v->missing_count++];
+        snprintf(m->table, sizeof m->table, "%s", t->name);
+        for (size_t end = strlen(m->table); end == sizeof m->table - 1 && end > 0 && (m->table[end - 1] & 0x80);)
+            m->table[--end] = '\0'; /* a name that was cut ends with a whole letter */
+        m->live = t->live;
+        m->highest = highest;
+        m->missing = highest - t->live;
+        m->sequence = t->sequence >= t->rowid_max && t->sequence > 0;
     }
 }
 

@@ -1,117 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows come back out of databases that the SQLite library wrote: the library is the oracle for what was there. */
-#include "support/test.h"
+#include "sqlite_fixture.h"
 
-#include "base/file.h"
-#include "base/text.h"
 #include "crypto/digest.h"
-#include "recover/sqlite_scan.h"
-
-#include <sqlite3.h>
-
-enum { NAME = 64, ROWS = 400 };
-
-struct seen {
-    int64_t rowid;
-    bool rowid_known;
-    char key[NAME]; /* the distinctive text column */
-    char table[NAME];
-    enum rv_sq_status status;
-};
-
-struct result {
-    struct seen rows[4096];
-    unsigned count;
-    struct rv_sq_verdict verdict;
-};
-
-static bool keep(void *context, const struct rv_sq_found *found, struct rv_error *err)
-{
-    struct result *r = context;
-    assert_true(r->count < RV_COUNT(r->rows));
-    struct seen *s = &r->rows[r->count++];
-    struct rv_buf text = RV_BUF(4096);
-    memset(s, 0, sizeof *s);
-    s->rowid = found->row->rowid;
-    s->rowid_known = found->row->rowid_known;
-    s->status = found->status;
-    snprintf(s->table, NAME, "%s", found->row->table->name != NULL ? found->row->table->name : "?");
-    for (unsigned i = 0; i < found->row->count && s->key[0] == '\0'; i++) {
-        const struct rv_sq_value *v = &found->row->values[i];
-        if (v->kind != RV_SQ_TEXT || !rv_sq_text_to_utf8(v->bytes, found->encoding, &text, err))
-            continue;
-        if (text.len >= 4 && memcmp(text.data, "key-", 4) == 0)
-            snprintf(s->key, NAME, "%.*s", (int)text.len, (const char *)text.data);
-    }
-    rv_buf_clear(&text);
-    return true;
-}
-
-static char folder[] = "/tmp/rv-sqlite-XXXXXX";
-
-static void path_of(char *out, const char *leaf)
-{
-    snprintf(out, 512, "%s/%s", folder, leaf);
-}
-
-static void sql(sqlite3 *db, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    char *text = sqlite3_vmprintf(fmt, ap);
-    va_end(ap);
-    char *message = NULL;
-    if (sqlite3_exec(db, text, NULL, NULL, &message) != SQLITE_OK)
-        fail_msg("%s: %s", text, message);
-    sqlite3_free(text);
-}
-
-static sqlite3 *create(const char *leaf, const char *pragmas)
-{
-    char path[512];
-    sqlite3 *db = NULL;
-    path_of(path, leaf);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    sql(db, "PRAGMA secure_delete=0; %s", pragmas);
-    return db;
-}
-
-/* message(id, key, words, date, flag): like the tables that people lose things from. */
-static void fill(sqlite3 *db, unsigned rows)
-{
-    sql(db, "CREATE TABLE message (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE NOT NULL, words TEXT, date "
-            "INTEGER, "
-            "flag INTEGER DEFAULT 0)");
-    sql(db, "BEGIN");
-    for (unsigned i = 1; i <= rows; i++)
-        sql(db, "INSERT INTO message(key, words, date, flag) VALUES('key-%u', 'see you at the station %.*s', %lld, %u)",
-            i, (int)(i % 40), "tomorrow morning bring the tickets please and thanks",
-            600000000LL * 1000000000 + i * 1000000000LL, i % 2);
-    sql(db, "COMMIT");
-}
-
-static void scan(const char *leaf, bool all, struct result *out)
-{
-    char path[512];
-    struct rv_ctx ctx;
-    struct rv_error err = { 0 };
-    path_of(path, leaf);
-    memset(out, 0, sizeof *out);
-    assert_fine(rv_ctx_init(&ctx, &err));
-    struct rv_sq_scan_options options = { .live = all, .salvage = all };
-    assert_fine(rv_sq_scan(&ctx, path, &options, keep, out, &out->verdict, &err));
-    rv_ctx_clear(&ctx);
-}
-
-static bool found_key(const struct result *r, unsigned i)
-{
-    char key[NAME];
-    snprintf(key, sizeof key, "key-%u", i);
-    for (unsigned k = 0; k < r->count; k++)
-        if (strcmp(r->rows[k].key, key) == 0)
-            return true;
-    return false;
-}
 
 static void digest_of(const char *leaf, uint8_t out[RV_DIGEST_MAX])
 {
@@ -122,8 +13,6 @@ static void digest_of(const char *leaf, uint8_t out[RV_DIGEST_MAX])
     assert_non_null(bytes);
     assert_fine(rv_digest_once(RV_DIGEST_SHA256, rv_blob_span(bytes), out, &err));
 }
-
-static struct result result;
 
 static void every_deleted_row_comes_back_and_no_other(void **state)
 {
@@ -364,32 +253,6 @@ static void threads_change_nothing(void **state)
         for (unsigned i = 0; i < RV_COUNT(threads); i++)
             rv_buf_clear(&out[i]);
     }
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) == NULL;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char command[600];
-    static const char *const leaves[] = { "untouched.db", "wiped.db",   "emptied.db", "dropped.db", "log.db",
-                                          "log.db-wal",   "log.db-shm", "norowid.db", "whole.db",   "damaged.db",
-                                          "loops.db",     "threads.db", "chain.db" };
-    for (unsigned i = 0; i < RV_COUNT(leaves); i++) {
-        path_of(command, leaves[i]);
-        unlink(command);
-    }
-    for (unsigned i = 0; i < 7; i++) {
-        char leaf[32];
-        snprintf(leaf, sizeof leaf, "deleted-%u.db", i);
-        path_of(command, leaf);
-        unlink(command);
-    }
-    return rmdir(folder);
 }
 
 int main(void)
