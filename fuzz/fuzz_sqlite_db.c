@@ -24,7 +24,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     struct rv_sq_files files = { .database = fuzz_copy(data, size) };
     for (int all = 0; all < 2; all++) {
-        struct rv_sq_scan_options options = { .live = all, .salvage = all, .threads = 1 }; /* threads cost most of a run */
+        struct rv_sq_scan_options options = { .live = all,
+                                              .salvage = all,
+                                              .threads = 1 }; /* threads cost most of a run */
         struct rv_sq_verdict verdict;
         if (!rv_sq_scan_bytes(&ctx, &files, &options, check, NULL, &verdict, &err))
             fuzz_failed(&err);

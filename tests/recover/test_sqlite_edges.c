@@ -10,6 +10,13 @@ static unsigned count_keys(const struct result *r, unsigned from, unsigned to)
     return hits;
 }
 
+static uint64_t key_number(const struct seen *row)
+{
+    uint64_t number = 0;
+    assert_true(rv_text_number(row->key + 4, 10, &number));
+    return number;
+}
+
 static void every_page_size_gives_its_deleted_rows(void **state)
 {
     (void)state;
@@ -27,7 +34,7 @@ static void every_page_size_gives_its_deleted_rows(void **state)
         assert_int_equal(result.verdict.page_size, size);
         assert_true(result.count >= 19 && result.count <= 20);
         for (unsigned k = 0; k < result.count; k++)
-            assert_int_equal(atoll(result.rows[k].key + 4) % 6, 1);
+            assert_int_equal(key_number(&result.rows[k]) % 6, 1);
     }
 }
 
@@ -71,7 +78,7 @@ static void rowids_at_both_ends_of_64_bits_come_back(void **state)
     sqlite3_close(db);
     assert_int_equal(result.count, RV_COUNT(ids));
     for (unsigned i = 0; i < result.count; i++) {
-        unsigned which = (unsigned)atoi(result.rows[i].key + 4);
+        uint64_t which = key_number(&result.rows[i]);
         assert_true(which < RV_COUNT(ids) && result.rows[i].rowid_known);
         assert_true(result.rows[i].rowid == ids[which]);
     }
