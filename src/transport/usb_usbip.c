@@ -66,7 +66,7 @@ struct usbip_usb {
     struct rv_stream *stream;
     uint32_t devid, seq;
     int configuration;
-    bool dead; /* the exchange on the socket lost its step: only closing is left */
+    enum rv_code dead; /* RV_OK, or why the exchange on the socket lost its step: only closing is left */
 };
 
 struct record {
@@ -301,14 +301,14 @@ static bool take_answer(struct usbip_usb *usb, const struct urb *urb, const stru
                         struct rv_error *err)
 {
     if (reply->actual < 0 || (size_t)reply->actual > urb->len) {
-        usb->dead = true;
+        usb->dead = RV_E_PROTOCOL;
         return rv_fail(err, RV_E_PROTOCOL, "the USB/IP server answers %d bytes where %zu were asked for", reply->actual,
                        urb->len);
     }
     bool in = (urb->endpoint & 0x80) != 0;
     if (in && reply->actual > 0 &&
         !rv_stream_receive(usb->stream, urb->data, (size_t)reply->actual, OP_TIMEOUT_MS, err)) {
-        usb->dead = true;
+        usb->dead = err->code;
         return rv_while(err, "reading %d bytes of a USB transfer", reply->actual);
     }
     *done = (size_t)reply->actual;
@@ -337,12 +337,12 @@ static bool take_back(struct usbip_usb *usb, const struct urb *urb, uint32_t seq
         else if (ok) {
             answered = true;
             take_answer(usb, urb, &reply, done, &answer_err);
-            ok = !usb->dead;
+            ok = usb->dead == RV_OK;
         }
     }
     if (!ok)
-        usb->dead = true;
-    if (answered && !usb->dead) {
+        usb->dead = RV_E_TIMEOUT; /* that is how it began */
+    if (answered && usb->dead == RV_OK) {
         *err = answer_err;
         return answer_err.code == RV_OK;
     }
@@ -356,9 +356,9 @@ static bool submit(struct usbip_usb *usb, const struct urb *urb, uint32_t timeou
 {
     *done = 0;
     bool in = (urb->endpoint & 0x80) != 0;
-    if (usb->dead) {
-        rv_fail(err, RV_E_GONE, "the USB/IP connection to the device is broken");
-        err->sys = SYS_NO_DEVICE;
+    if (usb->dead != RV_OK) {
+        rv_fail(err, usb->dead, "the USB/IP connection to the device is broken (%s)", rv_code_name(usb->dead));
+        err->sys = usb->dead == RV_E_TIMEOUT ? SYS_TIMEOUT : SYS_NO_DEVICE;
         return false;
     }
     uint8_t out[URB_HEADER] = { 0 };
@@ -376,12 +376,12 @@ static bool submit(struct usbip_usb *usb, const struct urb *urb, uint32_t timeou
     if (!sent || !read_reply(usb, timeout_ms, &reply, err)) {
         if (sent && err->code == RV_E_TIMEOUT)
             return take_back(usb, urb, seq, done, err);
-        usb->dead = true;
+        usb->dead = err->code;
         err->sys = err->code == RV_E_TIMEOUT ? SYS_TIMEOUT : SYS_NO_DEVICE;
         return false;
     }
     if (reply.command != RET_SUBMIT || reply.seq != seq) {
-        usb->dead = true;
+        usb->dead = RV_E_PROTOCOL;
         return rv_fail(err, RV_E_PROTOCOL, "the USB/IP server answers command %u, number %u instead of %u",
                        reply.command, reply.seq, seq);
     }

@@ -367,15 +367,15 @@ static void every_way_of_failing_a_transfer_has_its_code(void **state)
         enum fault fault;
         enum rv_code code, then;
     } rows[] = {
-        { FAULT_LONG_ANSWER, RV_E_PROTOCOL, RV_E_GONE },
-        { FAULT_NEGATIVE, RV_E_PROTOCOL, RV_E_GONE },
-        { FAULT_SEQ, RV_E_PROTOCOL, RV_E_GONE },
+        { FAULT_LONG_ANSWER, RV_E_PROTOCOL, RV_E_PROTOCOL },
+        { FAULT_NEGATIVE, RV_E_PROTOCOL, RV_E_PROTOCOL },
+        { FAULT_SEQ, RV_E_PROTOCOL, RV_E_PROTOCOL },
         { FAULT_SHORT, RV_E_GONE, RV_E_GONE },
         { FAULT_CUT, RV_E_GONE, RV_E_GONE },
         { FAULT_STALL, RV_E_REFUSED, RV_OK },
         { FAULT_NO_DEVICE, RV_E_GONE, RV_OK },
         { FAULT_HANG, RV_E_TIMEOUT, RV_OK },
-        { FAULT_DEAF, RV_E_TIMEOUT, RV_E_GONE },
+        { FAULT_DEAF, RV_E_TIMEOUT, RV_E_TIMEOUT },
     };
     for (size_t i = 0; i < RV_COUNT(rows); i++) {
         struct stage s;
