@@ -67,6 +67,13 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+/* False: longer than a path may be, and so nothing that could be opened. */
+static bool join(char out[PATH_ROOM], const char *folder, const char *leaf)
+{
+    int len = snprintf(out, PATH_ROOM, "%s/%s", folder, leaf);
+    return len > 0 && len < PATH_ROOM;
+}
+
 /* Every folder in a folder, by name. What cannot be read is passed over: it may be somebody else's home. */
 static bool each_folder(struct search *s, const char *path, const char *place, each_fn *fn, struct rv_error *err)
 {
@@ -75,8 +82,7 @@ static bool each_folder(struct search *s, const char *path, const char *place, e
     bool fine = true;
     for (int i = 0; i < count; i++) {
         char inner[PATH_ROOM];
-        int len = snprintf(inner, sizeof inner, "%s/%s", path, names[i]->d_name);
-        if (fine && i < ENTRIES_MAX && names[i]->d_name[0] != '.' && len > 0 && (size_t)len < sizeof inner &&
+        if (fine && i < ENTRIES_MAX && names[i]->d_name[0] != '.' && join(inner, path, names[i]->d_name) &&
             is_folder(inner))
             fine = fn(s, inner, place, err);
         free(names[i]);
@@ -95,8 +101,8 @@ static bool search_home(struct search *s, const char *home, const char *place, s
     (void)place;
     for (size_t i = 0; i < RV_COUNT(homes); i++) {
         char path[PATH_ROOM];
-        snprintf(path, sizeof path, "%s/%s", home, homes[i].below_home);
-        if (is_folder(path) && !each_folder(s, path, homes[i].place, take_backup, err))
+        if (join(path, home, homes[i].below_home) && is_folder(path) &&
+            !each_folder(s, path, homes[i].place, take_backup, err))
             return false;
     }
     return true;
@@ -107,8 +113,7 @@ static bool search_disk(struct search *s, const char *disk, const char *place, s
     (void)place;
     for (size_t i = 0; i < RV_COUNT(homes_of_disks); i++) {
         char path[PATH_ROOM];
-        snprintf(path, sizeof path, "%s/%s", disk, homes_of_disks[i]);
-        if (is_folder(path) && !each_folder(s, path, NULL, search_home, err))
+        if (join(path, disk, homes_of_disks[i]) && is_folder(path) && !each_folder(s, path, NULL, search_home, err))
             return false;
     }
     return search_home(s, disk, NULL, err) && each_folder(s, disk, "a folder", take_backup, err);
