@@ -482,7 +482,7 @@ static bool upload(struct make *m)
 {
     struct rv_error err = { 0 };
     if (!make_folder(m, "") || !upload_status(m, "uploading") || !remove_snapshot(m) || !make_folder(m, "Snapshot") ||
-        !make_snapshot_folders(m) || !open_now(m))
+        !make_snapshot_folders(m) || !sim_backup_hostile(m->run) || !open_now(m))
         return false;
     if (!sim_user_each(m->user, scan_one, m, &err) || !end_batch(m))
         return sim_backup_fail(m->run, MB_INTERNAL, "%s", err.depth > 0 ? err.text[0] : "the scan failed");

@@ -94,5 +94,7 @@ bool sim_secret_change(struct sim_backup *run, const char *old_password, const c
 /* backup_make.c, backup_restore.c */
 bool sim_backup_make(struct sim_backup *run);
 bool sim_backup_restore(struct sim_backup *run);
+/** backup_hostile.c: one thing that harms, if such is ordered. */
+bool sim_backup_hostile(struct sim_backup *run);
 /** Of a Manifest.db that came encrypted. */
 bool sim_backup_decrypt(struct sim_backup *run, const struct sim_bag *bag, plist_t properties, const char *leaf);

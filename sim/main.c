@@ -47,7 +47,11 @@ static const struct sim_verb verbs[] = {
       "       move, removing, finished, properties, place, response): fault.backup_cut, fault.backup_hangup,\n"
       "       fault.backup_stall =STEP, fault.backup_error=\"STEP CODE\"; STEP file is in the middle of the file whose "
       "number\n"
-      "       fault.backup_file holds.",
+      "       fault.backup_file holds. hostile=KIND does one thing that harms: absolute, block-code, block-length,\n"
+      "       block-zero, case, control, copy-in, copy-out, deep, dotdot, dotdot-first, empty, endless, frame-broken,\n"
+      "       frame-empty, frame-length, latin1, list-out, long, mkdir-out, move-in, move-out, name-length, nul, "
+      "other,\n"
+      "       read-absolute, read-out, remove-all, remove-out, silent, types, unknown.",
       "revive-sim run --state phone --usbmuxd UNIX:/tmp/mux --usbip UNIX:/tmp/usb --control /tmp/phone.ctl" },
     { "stage", sim_verb_stage, "lay a whole scene: keys, two firmware files, a device in trouble",
       "revive-sim stage --dir DIR [--scenario boot-loop|fresh|recovery|dfu] [--bytes N] [--data-bytes N]",
