@@ -545,14 +545,15 @@ static bool serve_one(struct afc *afc)
     return dispatch(afc, operation, &call);
 }
 
-void sim_afc_serve(struct sim_device *device, struct sim_wire *wire)
+/* `folder` is one of the state; it is made when it is not there. */
+static void serve_folder(struct sim_device *device, struct sim_wire *wire, const char *folder, const char *inside)
 {
     char path[700];
     struct rv_error err = { 0 };
-    (void)snprintf(path, sizeof path, "%s/media/DCIM", sim_state_dir(device));
+    (void)snprintf(path, sizeof path, "%s/%s%s", sim_state_dir(device), folder, inside);
     if (!rv_dir_make(path, &err))
         return;
-    path[strlen(path) - strlen("/DCIM")] = '\0';
+    path[strlen(path) - strlen(inside)] = '\0';
     struct afc afc = { .device = device, .wire = wire, .root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
     for (size_t i = 0; i < HANDLES; i++)
         afc.handles[i] = -1;
@@ -563,4 +564,14 @@ void sim_afc_serve(struct sim_device *device, struct sim_wire *wire)
             close(afc.handles[i]);
     if (afc.root >= 0)
         close(afc.root);
+}
+
+void sim_afc_serve(struct sim_device *device, struct sim_wire *wire)
+{
+    serve_folder(device, wire, "media", "/DCIM");
+}
+
+void sim_crash_copy_serve(struct sim_device *device, struct sim_wire *wire)
+{
+    serve_folder(device, wire, "crashes", "");
 }

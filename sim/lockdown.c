@@ -48,9 +48,20 @@ static void echo(plist_t request, plist_t reply, const char *name)
         plist_dict_set_item(reply, name, plist_new_string(text));
 }
 
+/* A full phone counts what fills it for minutes; "disk_usage_ms" of them. */
+static void count_slowly(struct sim_device *device)
+{
+    char text[16];
+    uint64_t ms;
+    if (sim_setting(device, "disk_usage_ms", text, sizeof text) && rv_text_number(text, 10, &ms) && ms < 600000)
+        sim_pause(device, (unsigned)ms);
+}
+
 static const char *get_value(struct session *s, plist_t request, plist_t reply)
 {
     const char *domain = sim_plist_text(request, "Domain"), *key = sim_plist_text(request, "Key"), *refusal = NULL;
+    if (domain != NULL && strcmp(domain, "com.apple.disk_usage") == 0)
+        count_slowly(s->device);
     echo(request, reply, "Domain");
     echo(request, reply, "Key");
     plist_t value = key != NULL ? sim_values_get(s->device, domain, key, s->active, &refusal)

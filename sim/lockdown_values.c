@@ -76,6 +76,12 @@ static plist_t device_name(struct phone *p)
     return text_setting(p, "device_name", "Virtual iPhone");
 }
 
+/* One of the numbers that are kept free for films and tests. */
+static plist_t phone_number(struct phone *p)
+{
+    return text_setting(p, "phone_number", "+1 (202) 555-0143");
+}
+
 static plist_t product_type(struct phone *p)
 {
     return plist_new_string(p->identity.product);
@@ -343,6 +349,26 @@ static plist_t disk_system(struct phone *p)
     return plist_new_uint(file_size(p, "system.img"));
 }
 
+static uint64_t photos(struct phone *p)
+{
+    return number(p, "photo_bytes", 11200000000);
+}
+
+static uint64_t apps(struct phone *p)
+{
+    return number(p, "app_bytes", 7300000000);
+}
+
+static plist_t disk_photos(struct phone *p)
+{
+    return plist_new_uint(photos(p));
+}
+
+static plist_t disk_apps(struct phone *p)
+{
+    return plist_new_uint(apps(p));
+}
+
 static plist_t disk_data(struct phone *p)
 {
     return plist_new_uint(disk_size(p) - file_size(p, "system.img"));
@@ -350,7 +376,7 @@ static plist_t disk_data(struct phone *p)
 
 static plist_t disk_free(struct phone *p)
 {
-    uint64_t used = file_size(p, "system.img") + file_size(p, "data.img");
+    uint64_t used = file_size(p, "system.img") + file_size(p, "data.img") + photos(p) + apps(p);
     return plist_new_uint(used < disk_size(p) ? disk_size(p) - used : 0);
 }
 
@@ -395,6 +421,7 @@ static const struct row general[] = {
     { "PartitionType", true, .text = "GUID_partition_scheme" },
     { "PasswordConfigured", .flag = 'y' },
     { "PasswordProtected", .make = locked },
+    { "PhoneNumber", .make = phone_number },
     { "PkHash", .make = pk_hash },
     { "ProductName", true, .text = "iPhone OS" },
     { "ProductType", true, .make = product_type },
@@ -426,8 +453,9 @@ static const struct row disk_usage[] = {
     { "AmountDataReserved", .number = 209715200 },
     { "AmountRestoreAvailable", .make = disk_free },
     { "CalendarUsage", .number = 475136 },
-    { "CameraUsage", .number = 0 },
-    { "MobileApplicationUsage", .number = 0 },
+    { "CameraUsage", .make = disk_photos },
+    { "MobileApplicationUsage", .make = disk_apps },
+    { "NotesUsage", .number = 13107200 },
     { "TotalDataAvailable", .make = disk_free },
     { "TotalDataCapacity", .make = disk_data },
     { "TotalDiskCapacity", .make = disk_total },

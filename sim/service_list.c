@@ -6,6 +6,8 @@
 
 static const struct sim_service services[] = {
     { "com.apple.afc", sim_afc_serve, false },
+    { "com.apple.crashreportcopymobile", sim_crash_copy_serve, false },
+    { "com.apple.crashreportmover", sim_crash_mover_serve, false },
     { "com.apple.mobile.diagnostics_relay", sim_diagnostics_serve, false },
     { "com.apple.mobile.heartbeat", sim_heartbeat_serve, false },
     { "com.apple.mobile.insecure_notification_proxy", sim_notification_serve, true },
@@ -14,6 +16,7 @@ static const struct sim_service services[] = {
     { "com.apple.mobilebackup2", sim_backup_serve, false },
     { "com.apple.preboardservice_v2", sim_preboard_serve, false },
     { "com.apple.springboardservices", sim_springboard_serve, false },
+    { "com.apple.syslog_relay", sim_syslog_serve, false },
 };
 
 const struct sim_service *sim_service_find(const char *name)

@@ -22,6 +22,9 @@ bool sim_system_since(struct sim_device *device, unsigned major, unsigned minor)
 
 void sim_afc_serve(struct sim_device *device, struct sim_wire *wire);
 void sim_backup_serve(struct sim_device *device, struct sim_wire *wire);
+/** AFC over crash reports that the mover has gathered. */
+void sim_crash_copy_serve(struct sim_device *device, struct sim_wire *wire);
+void sim_crash_mover_serve(struct sim_device *device, struct sim_wire *wire);
 void sim_diagnostics_serve(struct sim_device *device, struct sim_wire *wire);
 void sim_heartbeat_serve(struct sim_device *device, struct sim_wire *wire);
 void sim_installation_serve(struct sim_device *device, struct sim_wire *wire);
@@ -30,3 +33,4 @@ void sim_notification_serve(struct sim_device *device, struct sim_wire *wire);
 /** Tells every host that observes this name; any thread. */
 void sim_notice_post(struct sim_device *device, const char *name);
 void sim_preboard_serve(struct sim_device *device, struct sim_wire *wire);
+void sim_syslog_serve(struct sim_device *device, struct sim_wire *wire);

@@ -12,10 +12,14 @@
 enum rv_health { RV_HEALTH_FINE, RV_HEALTH_NOTE, RV_HEALTH_TROUBLE, RV_HEALTH_UNKNOWN };
 const char *rv_health_name(enum rv_health health); /* "fine": JSON */
 
+/* What revive can mend itself, once a person has agreed. */
+enum rv_fix { RV_FIX_NONE, RV_FIX_START_USBMUXD, RV_FIX_UDEV_RULE };
+
 struct rv_finding {
     enum rv_health health;
     char words[400]; /* what was seen */
     char mend[300];  /* the exact command, or what to do by hand; "" nothing */
+    enum rv_fix fix;
 };
 
 struct rv_doctor {

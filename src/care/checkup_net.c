@@ -11,6 +11,7 @@
 #include <time.h>
 
 enum { ANSWER_MS = 10000, REPLY_MAX = 1024 * 1024 };
+#define SIGNING_SERVER "https://gs.apple.com/TSS/controller?action=2"
 
 /* ---- hosts file ---- */
 
@@ -66,19 +67,80 @@ void rv_look_proxy(struct rv_doctor *doctor, struct rv_finding *out)
     rv_found(out, RV_HEALTH_FINE, "None is set.");
 }
 
+/* "Sat, 21 Nov 2026 19:50:00 GMT" (RFC 9110 section 5.6.7); 0: it is none. */
+static time_t http_date(const char *text)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    char parts[6][8] = { "" };
+    uint64_t day, year, hour, minute, second;
+    const char *at = text;
+    for (size_t i = 0; i < RV_COUNT(parts); i++) {
+        at += strspn(at, ", :");
+        size_t len = strcspn(at, ", :");
+        snprintf(parts[i], sizeof parts[i], "%.*s", (int)(len < 7 ? len : 7), at);
+        at += len;
+    }
+    snprintf(parts[0], sizeof parts[0], "%.2s", at + strspn(at, ":")); /* the name of the day is not needed */
+    const char *month = strlen(parts[2]) == 3 ? strstr(months, parts[2]) : NULL;
+    if (month == NULL || !rv_text_number(parts[1], 10, &day) || !rv_text_number(parts[3], 10, &year) ||
+        !rv_text_number(parts[4], 10, &hour) || !rv_text_number(parts[5], 10, &minute) ||
+        !rv_text_number(parts[0], 10, &second) || year < 1970 || year > 9999)
+        return 0;
+    struct tm utc = { .tm_mday = (int)day,
+                      .tm_mon = (int)(month - months) / 3,
+                      .tm_year = (int)year - 1900,
+                      .tm_hour = (int)hour,
+                      .tm_min = (int)minute,
+                      .tm_sec = (int)second };
+    return timegm(&utc);
+}
+
+static void take_date(void *context, const char *name, const char *value)
+{
+    if (rv_text_equal_nocase(name, "Date"))
+        *(time_t *)context = http_date(value);
+}
+
+/* What a server says the time is; 0: none could be asked. */
+static time_t server_time(struct rv_doctor *doctor)
+{
+    struct rv_error unheard = { 0 };
+    const char *own = doctor->ctx->settings.apple_tss;
+    time_t told = 0;
+    struct rv_http_request request = { .url = own != NULL ? own : SIGNING_SERVER,
+                                       .header = take_date,
+                                       .header_context = &told,
+                                       .reply_cap_bytes = REPLY_MAX,
+                                       .timeout_ms = ANSWER_MS };
+    struct rv_http_reply reply = { .status = 0 };
+    if (!doctor->offline)
+        (void)rv_http_do(doctor->ctx, &request, &reply, &unheard);
+    rv_http_reply_clear(&reply);
+    return told;
+}
+
 void rv_look_clock(struct rv_doctor *doctor, struct rv_finding *out)
 {
     static const time_t built = 1767225600; /* 2026-01-01: this program is not older */
+    enum { MINUTE = 60, DAY = 24 * 3600, TOLERATED = 10 * MINUTE };
     time_t now = time(NULL);
     struct tm utc;
     char text[32] = "";
-    (void)doctor;
     gmtime_r(&now, &utc);
     strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &utc);
-    bool wrong = now < built;
-    rv_found(out, wrong ? RV_HEALTH_TROUBLE : RV_HEALTH_FINE, "It shows %s%s.", text,
-             wrong ? ", which is in the past: certificates of servers look as if they were not valid yet" : "");
-    if (wrong)
+    time_t told = now < built ? 0 : server_time(doctor), off = told == 0 ? 0 : now > told ? now - told : told - now;
+    if (now < built)
+        rv_found(out, RV_HEALTH_TROUBLE,
+                 "It shows %s, which is in the past: certificates of servers look as if they were not valid yet.",
+                 text);
+    else if (off > TOLERATED)
+        rv_found(out, off > DAY ? RV_HEALTH_TROUBLE : RV_HEALTH_NOTE,
+                 "It shows %s, %lld minutes %s the server's clock%s.", text, (long long)off / MINUTE,
+                 now > told ? "ahead of" : "behind",
+                 off > DAY ? ": certificates of servers may look as if they were not valid" : "");
+    else
+        rv_found(out, RV_HEALTH_FINE, "It shows %s%s.", text, told != 0 ? ", as a server's clock does" : "");
+    if (out->health != RV_HEALTH_FINE)
         rv_mend(out, "sudo timedatectl set-ntp true");
 }
 
@@ -103,7 +165,7 @@ static void ask(struct rv_doctor *doctor, const char *url, const char *what, str
 void rv_look_signing_server(struct rv_doctor *doctor, struct rv_finding *out)
 {
     const char *own = doctor->ctx->settings.apple_tss;
-    ask(doctor, own != NULL ? own : "https://gs.apple.com/TSS/controller?action=2", "every update and restore", out);
+    ask(doctor, own != NULL ? own : SIGNING_SERVER, "every update and restore", out);
 }
 
 /* A setting that sends signing elsewhere is a test or a mirror: the real servers are then not asked either. */

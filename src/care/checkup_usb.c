@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -41,6 +42,21 @@ static bool package_line(void *context, const char *text, unsigned number)
     return p->version[0] == '\0';
 }
 
+/* "1.1.0-2+b3", before it perhaps an epoch; 1.1.1 is of June 2020 (its NEWS file). */
+static bool is_old(const char *version)
+{
+    static const unsigned long least[] = { 1, 1, 1 };
+    const char *colon = strchr(version, ':'), *at = colon != NULL ? colon + 1 : version;
+    for (size_t i = 0; i < RV_COUNT(least); i++) {
+        char *end = NULL;
+        unsigned long part = strtoul(at, &end, 10);
+        if (end == at || part != least[i])
+            return end != at && part < least[i];
+        at = *end == '.' ? end + 1 : end;
+    }
+    return false;
+}
+
 void rv_look_usbmuxd(struct rv_doctor *doctor, struct rv_finding *out)
 {
     struct rv_error err = { 0 };
@@ -50,14 +66,19 @@ void rv_look_usbmuxd(struct rv_doctor *doctor, struct rv_finding *out)
     rv_doctor_lines(doctor, "/var/lib/dpkg/status", package_line, &package);
     const char *version = package.version[0] != '\0' ? package.version : "of unknown version";
     if (rv_mux_list(doctor->ctx, devices, DEVICES, &count, &err)) {
-        rv_found(out, RV_HEALTH_FINE, "usbmuxd (%s) answers; it sees %zu device%s.", version, count,
-                 count == 1 ? "" : "s");
+        bool old = is_old(package.version);
+        rv_found(out, old ? RV_HEALTH_NOTE : RV_HEALTH_FINE, "usbmuxd (%s) answers; it sees %zu device%s.%s", version,
+                 count, count == 1 ? "" : "s",
+                 old ? " It is older than 1.1.1 of 2020: newer devices may not be seen." : "");
+        if (old)
+            rv_mend(out, "sudo apt update && sudo apt install usbmuxd");
         return;
     }
     bool installed = there(doctor, "/usr/sbin/usbmuxd", F_OK) || there(doctor, "/usr/bin/usbmuxd", F_OK);
     rv_found(out, RV_HEALTH_TROUBLE, "usbmuxd %s: running iPhones are not seen without it.",
              installed ? "does not answer" : "is not installed");
     rv_mend(out, "%s", installed ? "sudo systemctl restart usbmuxd" : "sudo apt install usbmuxd");
+    out->fix = installed ? RV_FIX_START_USBMUXD : RV_FIX_NONE;
 }
 
 /* ---- rules ---- */
@@ -79,6 +100,7 @@ void rv_look_udev_rules(struct rv_doctor *doctor, struct rv_finding *out)
     rv_found(out, RV_HEALTH_TROUBLE, "No rule lets you open devices in Recovery or DFU mode without being root.");
     rv_mend(out, "sudo install -m 644 70-revive.rules /etc/udev/rules.d/ && sudo udevadm control --reload && "
                  "sudo udevadm trigger");
+    out->fix = RV_FIX_UDEV_RULE;
 }
 
 /* ---- attached devices ---- */

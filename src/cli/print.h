@@ -29,7 +29,10 @@ rv_print_fn rv_print_doctor;
 rv_print_fn rv_print_explain;
 
 /* print_rescue.c */
-rv_print_fn rv_print_rescue;
+rv_print_fn rv_print_rescue, rv_print_report;
+
+/* print_storage.c */
+rv_print_fn rv_print_storage, rv_print_logs, rv_print_off;
 
 /* print_status.c */
 rv_print_fn rv_print_status;

@@ -27,6 +27,8 @@ void rv_print_doctor(const struct rv_face *face, const json_t *result)
         const char *state = rv_json_text(one, "state", "unknown"), *mend = rv_json_text(one, "mend", NULL);
         printf("%s%-8s%s%s\n         %s\n", rv_style(face->colour_out, colour_of(state)), mark_of(state), off,
                rv_json_text(one, "title", "?"), rv_json_text(one, "words", ""));
+        if (json_is_true(json_object_get(one, "mended")))
+            puts("         it was mended just now");
         if (mend != NULL)
             printf("         mend it: %s\n", mend);
     }
@@ -34,6 +36,8 @@ void rv_print_doctor(const struct rv_face *face, const json_t *result)
         if (json_is_string(one))
             printf("set      %s = %s\n", key, json_string_value(one));
     long long troubles = (long long)json_integer_value(json_object_get(result, "troubles"));
+    if (json_integer_value(json_object_get(result, "fixable")) > 0)
+        puts("`revive doctor --fix` mends some of it: it shows each command and asks before it runs.");
     printf("%s\n",
            troubles == 0 ? "No trouble was found on this computer." : "Mend the first trouble first, then look again.");
 }

@@ -47,3 +47,17 @@ void rv_print_rescue(const struct rv_face *face, const json_t *result)
     if (strcmp(fate, "erased") != 0)
         printf("If you have no backup of it yet, make one now.\n");
 }
+
+void rv_print_report(const struct rv_face *face, const json_t *result)
+{
+    int width = width_of(face);
+    printf("%s%s%s holds %zu file%s.\n", rv_style(face->colour_out, "bold"), rv_json_text(result, "file", "?"),
+           rv_style(face->colour_out, "off"), json_array_size(json_object_get(result, "entries")),
+           json_array_size(json_object_get(result, "entries")) == 1 ? "" : "s");
+    rv_print_wrapped(
+        json_is_true(json_object_get(result, "identifiers"))
+            ? "Serial numbers, names and folders are in it: it is for your own eyes."
+            : "Serial numbers, ECID, UDID, IMEI, phone numbers, names and folders are hidden in it. Look into "
+              "it, then hand it over; nothing was sent anywhere.",
+        0, width);
+}

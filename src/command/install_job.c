@@ -40,6 +40,7 @@ static json_t *stake_json(const struct rv_stake *s)
     json_object_set_new(j, "host_on_battery", known_json(s->host_on_battery));
     json_object_set_new(j, "host_kept_awake", json_boolean(s->host_awake));
     json_object_set_new(j, "room_bytes", s->room_known ? json_integer((json_int_t)s->room_bytes) : json_null());
+    json_object_set_new(j, "device_free_bytes", s->fill_known ? json_integer((json_int_t)s->device_free) : json_null());
     return j;
 }
 

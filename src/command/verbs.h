@@ -30,16 +30,20 @@ extern const struct rv_command rv_verb_guide;
 extern const struct rv_command rv_verb_info;
 extern const struct rv_command rv_verb_jobs; /* name "status" */
 extern const struct rv_command rv_verb_list;
+extern const struct rv_command rv_verb_logs;
 extern const struct rv_command rv_verb_recover_export;
 extern const struct rv_command rv_verb_recover_list;
 extern const struct rv_command rv_verb_recover_preview;
 extern const struct rv_command rv_verb_recover_scan;
 extern const struct rv_command rv_verb_recovery_enter;
 extern const struct rv_command rv_verb_recovery_exit;
+extern const struct rv_command rv_verb_report;
 extern const struct rv_command rv_verb_rescue;
 extern const struct rv_command rv_verb_restart;
 extern const struct rv_command rv_verb_restore;
 extern const struct rv_command rv_verb_resume;
+extern const struct rv_command rv_verb_shutdown;
 extern const struct rv_command rv_verb_sim;
+extern const struct rv_command rv_verb_storage;
 extern const struct rv_command rv_verb_status; /* `revive` alone: name "" */
 extern const struct rv_command rv_verb_update;

@@ -25,6 +25,9 @@ struct rv_stake {
     bool trusted;                /* the device told what it tells only to computers that it trusts */
     bool room_known, host_awake; /* host_awake: this computer was kept from sleeping */
     uint64_t room_bytes;         /* free where revive keeps its notes */
+    bool fill_known;
+    uint64_t device_free; /* on the device, where fill_known */
+    const char *fullest;  /* words of what takes most of it; NULL unknown */
 };
 
 struct rv_restore_result {

@@ -16,7 +16,8 @@
 enum {
     BATTERY_LEAST = 20, /* below it a device may switch itself off before the end */
     BATTERY_GOOD = 50,
-    ROOM_LEAST = 16 * 1024 * 1024 /* journal, ticket and log; the firmware is never unpacked to disk */
+    DEVICE_ROOM_GOOD = 1000 * 1000 * 1000, /* [I] an Update from a computer was seen to need some hundred megabytes */
+    ROOM_LEAST = 16 * 1024 * 1024          /* journal, ticket and log; the firmware is never unpacked to disk */
 };
 
 /* ---- reading ---- */
@@ -30,6 +31,30 @@ static enum rv_known bool_value(struct rv_lockdown *link, const char *domain, co
         return RV_UNKNOWN;
     plist_get_bool_val(value, &yes);
     return yes ? RV_YES : RV_NO;
+}
+
+/* What is free on the device, and what takes most of it: an Update carries its data over and needs some room there. */
+static void read_fill(struct rv_lockdown *link, struct rv_stake *s)
+{
+    static const struct {
+        const char *key, *words;
+    } kinds[] = { { "CameraUsage", "photos and videos" },
+                  { "MobileApplicationUsage", "apps" },
+                  { "MediaCacheUsage", "music and films" } };
+    struct rv_error unread = { 0 };
+    uint64_t most = 0;
+    RV_AUTO_PLIST values = rv_lockdown_get(link, "com.apple.disk_usage", NULL, &unread);
+    if (values == NULL)
+        return;
+    s->fill_known = rv_plist_uint(values, "AmountDataAvailable", &s->device_free) ||
+                    rv_plist_uint(values, "TotalDataAvailable", &s->device_free);
+    for (size_t i = 0; i < RV_COUNT(kinds); i++) {
+        uint64_t bytes = 0;
+        if (rv_plist_uint(values, kinds[i].key, &bytes) && bytes > most) {
+            most = bytes;
+            s->fullest = kinds[i].words;
+        }
+    }
 }
 
 static void read_normal(struct rv_restore *r, struct rv_stake *s)
@@ -49,6 +74,7 @@ static void read_normal(struct rv_restore *r, struct rv_stake *s)
     }
     s->find_my = bool_value(link, "com.apple.fmip", "IsAssociated");
     s->charging = bool_value(link, "com.apple.mobile.battery", "BatteryIsCharging");
+    read_fill(link, s);
     RV_AUTO_PLIST level = rv_lockdown_get(link, "com.apple.mobile.battery", "BatteryCurrentCapacity", &unread);
     uint64_t percent = 0;
     if (level != NULL && plist_get_node_type(level) == PLIST_UINT) {
@@ -134,8 +160,21 @@ static void tell_power(struct rv_restore *r, const struct rv_stake *s)
                  row == NULL || row->port[0] == '\0' ? "the one that came with it" : row->port);
 }
 
+static void tell_fill(struct rv_restore *r, const struct rv_stake *s)
+{
+    char text[32];
+    if (!s->fill_known || s->device_free >= DEVICE_ROOM_GOOD || r->options->behavior == RV_BEHAVIOR_ERASE)
+        return;
+    rv_tell_warning(r->ctx,
+                    "The device is nearly full: %s free%s%s. If the Update stops for want of room, delete or copy away "
+                    "some of that first; `revive storage` shows what fills it.",
+                    rv_text_size(s->device_free, text, sizeof text), s->fullest != NULL ? "; most is taken by " : "",
+                    s->fullest != NULL ? s->fullest : "");
+}
+
 void rv_stake_tell(struct rv_restore *r, const struct rv_stake *stake)
 {
+    tell_fill(r, stake);
     tell_owner(r, stake);
     tell_power(r, stake);
 }

@@ -4,13 +4,20 @@
 
 usage: test_doctor.py BUILD      TAP
 """
+import email.utils
+import http.server
 import json
 import os
 import pathlib
+import plistlib
 import shutil
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 
 build = pathlib.Path(sys.argv[1]).resolve()
 work = pathlib.Path(tempfile.mkdtemp(prefix="revive-doctor-"))
@@ -166,6 +173,113 @@ def an_unreachable_signing_server_is_trouble_and_settings_are_shown():
     assert found["activation-server"]["state"] == "unknown"  # only the stand-in is asked
     assert told["settings"]["REVIVE_APPLE_TSS"].startswith("http://127.0.0.1"), told["settings"]
     assert told["troubles"] >= 2
+
+
+def fake_root(computer):
+    """Programs that only write down how they were called; the rule is copied as the real one would be."""
+    tools = computer.root / "tools"
+    tools.mkdir()
+    for name in ("sudo", "install", "udevadm", "systemctl"):
+        rest = f'cp "$3" {computer.root}/lib/udev/rules.d/70-revive.rules' if name == "install" else ""
+        (tools / name).write_text(f'#!/bin/sh\necho "{name} $*" >> {computer.root}/called\n'
+                                  + ('exec "$@"\n' if name == "sudo" else rest + "\n"))
+        (tools / name).chmod(0o755)
+    return {"PATH": f"{tools}:/bin:/usr/bin"}
+
+
+@tap.test
+def the_rule_is_installed_only_after_a_yes_and_the_commands_are_shown():
+    computer = Computer()
+    (computer.root / "lib/udev/rules.d/70-revive.rules").unlink()
+    path = fake_root(computer)
+    env = dict(os.environ, HOME=str(computer.root), XDG_STATE_HOME=str(work), REVIVE_HOST_ROOT=str(computer.root), **path)
+    refused = subprocess.run([build / "revive", "doctor", "--offline", "--fix", "--json"], env=env, capture_output=True,
+                             text=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+    assert refused.returncode == 2 and not (computer.root / "called").exists(), refused
+    told = computer.doctor("--offline", "--fix", "--yes", **path)
+    check = {c["check"]: c for c in told["checks"]}["udev-rules"]
+    assert check["state"] == "fine" and check["mended"], check
+    called = (computer.root / "called").read_text()
+    assert "install -m 644 " in called and "/etc/udev/rules.d/70-revive.rules" in called, called
+    assert "udevadm control --reload" in called and "udevadm trigger" in called, called
+    rule = (computer.root / "lib/udev/rules.d/70-revive.rules").read_text()
+    assert 'ATTR{idVendor}=="05ac"' in rule and "f014" in rule, rule
+    again = computer.doctor("--offline", "--fix", "--yes", **path)
+    assert not any(c["mended"] for c in again["checks"]) and (computer.root / "called").read_text() == called
+
+
+@tap.test
+def a_silent_usbmuxd_is_started_again_and_a_failure_is_told():
+    computer = Computer()
+    computer.put("/usr/sbin/usbmuxd", "")
+    path = fake_root(computer)
+    told = computer.doctor("--offline", "--fix", "--yes", **path)
+    assert "systemctl restart usbmuxd" in (computer.root / "called").read_text()
+    check = {c["check"]: c for c in told["checks"]}["usbmuxd"]
+    assert check["state"] == "trouble" and not check["mended"], "it answers no more than before"
+    (computer.root / "tools/systemctl").write_text("#!/bin/sh\nexit 5\n")
+    env = dict(os.environ, HOME=str(computer.root), XDG_STATE_HOME=str(work), REVIVE_HOST_ROOT=str(computer.root),
+               USBMUXD_SOCKET_ADDRESS=f"UNIX:{computer.root}/mux", **path)
+    done = subprocess.run([build / "revive", "doctor", "--offline", "--fix", "--yes", "--json"], env=env, text=True,
+                          capture_output=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+    assert done.returncode == 4 and "systemctl" in json.loads(done.stdout)["error"]["cause"], done
+
+
+class Answering(http.server.BaseHTTPRequestHandler):
+    """A server whose clock is wrong, or this computer's is."""
+    ahead_s = 0
+
+    def do_GET(self):  # noqa: N802
+        self.send_response_only(200)
+        self.send_header("Date", email.utils.formatdate(time.time() + self.ahead_s, usegmt=True))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *unused):
+        pass
+
+
+@tap.test
+def the_clock_is_compared_with_a_servers():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = {"REVIVE_APPLE_TSS": f"http://127.0.0.1:{server.server_address[1]}/TSS/controller?action=2"}
+    try:
+        for ahead_s, state, words in ((0, "fine", "as a server's"), (3600, "note", "60 minutes behind"),
+                                      (-90000, "trouble", "minutes ahead of")):
+            Answering.ahead_s = ahead_s
+            clock = {c["check"]: c for c in Computer().doctor(**address)["checks"]}["clock"]
+            assert clock["state"] == state and words in clock["words"], (ahead_s, clock)
+            assert (clock["mend"] is None) == (state == "fine"), clock
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@tap.test
+def an_old_usbmuxd_is_noted_by_its_version():
+    for version, old in (("1.1.0-2+b3", True), ("1.0.8+git1", True), ("1:1.1.1-2", False), ("1.1.1~git2", False),
+                         ("1.2", False), ("2.0.0", False), ("", False)):
+        computer = Computer()
+        computer.put("/var/lib/dpkg/status", f"Package: usbmuxd\nVersion: {version}\n\n")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as mux:
+            mux.bind(f"{computer.root}/mux")
+            mux.listen(4)
+            threading.Thread(target=answer_list, args=(mux,), daemon=True).start()
+            found = computer.look("usbmuxd")
+        assert (found["state"] == "note") == old, (version, found)
+        assert ("older than 1.1.1" in found["words"]) == old, (version, found)
+
+
+def answer_list(mux):
+    """One connection: usbmuxd's answer to ListDevices, with none attached."""
+    link, _ = mux.accept()
+    with link:
+        head = link.recv(16, socket.MSG_WAITALL)
+        link.recv(int.from_bytes(head[:4], "little") - 16, socket.MSG_WAITALL)
+        body = plistlib.dumps({"DeviceList": []})
+        link.sendall(struct.pack("<IIII", 16 + len(body), 1, 8, int.from_bytes(head[12:16], "little")) + body)
+        link.recv(1)
 
 
 @tap.test

@@ -78,6 +78,9 @@ static void a_message_without_a_number_is_known_by_a_piece_of_it(void **state)
     assert_string_equal(found.facts[0]->key, "not-signed");
     assert_int_equal(found.facts[1]->low, 3194); /* the number that says the same */
     assert_string_equal(first("activation-lock")->key, "activation-lock");
+    assert_string_equal(first("The iPhone could not be restored because the firmware file is corrupt.")->key,
+                        "firmware-corrupt");
+    assert_string_equal(first("firmware is corrupt")->key, "firmware-corrupt");
 }
 
 static void an_unknown_number_says_so_and_shows_its_family(void **state)

@@ -6,10 +6,7 @@ The device is revive-sim's; what became of it is asked of the device itself.
 """
 import argparse
 import json
-import os
 import pathlib
-import pty
-import select
 import subprocess
 import sys
 import threading
@@ -17,8 +14,9 @@ import time
 
 sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parent.parent / "support")]
 from fingers import Fingers  # noqa: E402
-from stage import Done, Stage  # noqa: E402
+from stage import Stage  # noqa: E402
 from tap import Tap  # noqa: E402
+from terminal import Terminal  # noqa: E402
 from update_check import claim  # noqa: E402
 
 RUN_SECONDS = 120
@@ -183,44 +181,6 @@ def in_dfu_mode_leaving_comes_first_and_then_an_update_from_there():
 
 # ---- at a terminal ----
 
-class Terminal:
-    """revive before a person: reads what is shown, types the answers."""
-
-    def __init__(self, scene, *words):
-        pid, self.fd = pty.fork()
-        if pid == 0:
-            env = scene.environment(TERM="xterm")
-            os.execve(str(scene.build / "revive"), ["revive", *map(str, words)], env)
-        self.pid, self.shown, self.read_to = pid, "", 0
-
-    def until(self, words):
-        end = time.monotonic() + RUN_SECONDS
-        while words not in self.shown[self.read_to:]:
-            ready, _, _ = select.select([self.fd], [], [], 5)
-            try:
-                data = os.read(self.fd, 4096) if ready else b""
-            except OSError:
-                data = b""
-                end = 0
-            self.shown += data.decode(errors="replace")
-            claim(time.monotonic() < end or words in self.shown[self.read_to:],
-                  f"'{words}' was never shown: {self.shown[-1500:]}")
-        self.read_to = self.shown.index(words, self.read_to) + len(words)
-
-    def type(self, words):
-        os.write(self.fd, words.encode() + b"\n")
-
-    def end(self):
-        try:
-            while data := os.read(self.fd, 4096):
-                self.shown += data.decode(errors="replace")
-        except OSError:
-            pass
-        _, status = os.waitpid(self.pid, 0)
-        os.close(self.fd)
-        return Done(os.waitstatus_to_exitcode(status), self.shown, "")
-
-
 @tap.test
 def no_at_a_step_leaves_it_out_and_the_wrong_name_erases_nothing():
     with Scene("dfu") as s:
@@ -245,9 +205,7 @@ def no_at_a_step_leaves_it_out_and_the_wrong_name_erases_nothing():
         claim(person.end().code == 2, "no twice is no end")
         s.kept()
         person = Terminal(s, "rescue", "--symptom", "passcode", "--ipsw", s.new_ipsw)
-        person.until("Type \"")
-        person.until("\" to go on")
-        person.type(person.shown[person.shown.rindex("Type \"") + 6:].split("\"")[0])
+        person.type(person.wanted_name())
         done = person.end()
         claim(done.code == 0 and "was erased" in done.out, done.out[-1500:])
         claim(s.hash_of("data") != s.before, "the data is still there")

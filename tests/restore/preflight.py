@@ -15,9 +15,10 @@ import sys
 import zipfile
 
 sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parent.parent / "support")]
-from e2e import RUN_SECONDS, Running, Scene  # noqa: E402
+from e2e import RUN_SECONDS, Running, Scene, rewrite  # noqa: E402
 from e2e_models import MODELS, ModelStage  # noqa: E402
 from stage import StageError, wait_until  # noqa: E402
+from terminal import Terminal  # noqa: E402
 from update_check import Wrong, check_failure, check_untouched, claim, last_line  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
@@ -100,6 +101,41 @@ def a_middling_battery_is_warned_of(build):
         s.control("battery", "19")
         done = s.revive("update", "--ipsw", s.new_ipsw, "--dry-run", "--json", timeout=RUN_SECONDS)
         check_failure(done, 4, advice="battery-low")
+
+
+def a_nearly_full_phone_is_warned_of(build):
+    with Scene(build, scenario="fresh") as s:
+        trusted_normal(s)
+        facts, texts = looked_at(s, "update")
+        claim(facts["device_free_bytes"] > 10**9 and not said(texts, "warning", "nearly full"), f"{facts} {texts}")
+        s.control("set", "photo_bytes", "56000000000")
+        facts, texts = looked_at(s, "update")
+        claim(facts["device_free_bytes"] < 10**9 and said(texts, "warning", "most is taken by photos"), f"{facts} {texts}")
+
+
+def an_older_firmware_is_no_update(build):
+    with Scene(build, scenario="fresh") as s:
+        trusted_normal(s)
+        done = s.revive("update", "--ipsw", s.new_ipsw, "--dry-run", "--json", timeout=RUN_SECONDS, env=patient(s))
+        claim(done.code == 0, f"the newer one: {done.out[-800:]}")
+        older = s.scene / "files" / "older.ipsw"
+        rewrite(s.old_ipsw, older, lambda name, data: data.replace(b">11.2<", b">10.3<") if name.endswith(".plist") else data)
+        done = s.revive("update", "--ipsw", older, "--json", timeout=RUN_SECONDS, env=patient(s))
+        check_failure(done, 1, advice="older-firmware")
+        claim("10.3" in done.out and s.control("state")["mode"] == "normal", f"{done.out[-800:]}")
+
+
+def an_erase_with_find_my_on_asks_for_the_owner(build):
+    with Scene(build, scenario="fresh") as s:
+        trusted_normal(s, "find_my=yes")
+        data = s.hash_of("data")
+        person = Terminal(s, "restore", "--ipsw", s.new_ipsw)
+        person.type(person.wanted_name())
+        person.until("Do you have it, and erase?")
+        person.type("n")
+        done = person.end()
+        claim(done.code == 2 and "Find My is ON" in done.out, f"exit {done.code}: {done.out[-1500:]}")
+        claim(s.hash_of("data") == data and s.control("state")["mode"] == "normal", "something was done all the same")
 
 
 def host_on_battery_is_noticed(build):
@@ -283,7 +319,8 @@ SCENARIOS = (
     find_my_is_told_where_it_can_be_read, find_my_off_is_no_warning, unknown_is_said_to_be_unknown,
     the_boot_loader_tells_of_the_lock, a_middling_battery_is_warned_of, host_on_battery_is_noticed,
     sleep_is_held_off_while_it_works, no_bus_is_a_notice,
-    a_turned_bit_in_a_late_file_is_found_before_the_device_is_touched, ticket_of_the_attached_device,
+    a_turned_bit_in_a_late_file_is_found_before_the_device_is_touched, a_nearly_full_phone_is_warned_of,
+    an_erase_with_find_my_on_asks_for_the_owner, an_older_firmware_is_no_update, ticket_of_the_attached_device,
     ticket_of_a_described_device, refused_ticket,
 )
 

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Apple File Conduit, the reading half: listing folders and taking files of one service's folder.
+ * 40 bytes of header, little-endian: "CFA6LPAA", u64 entire length, u64 length without bulk data, u64 packet number
+ * (the answer carries the same), u64 operation. Source: libimobiledevice 1.3.0 src/afc.c and afc.h.
+ */
+#pragma once
+
+#include "transport/stream.h"
+
+struct rv_afc;
+/** Takes ownership of the service's stream, on failure too. */
+struct rv_afc *rv_afc_take(struct rv_stream *stream, struct rv_error *err);
+void rv_afc_free(struct rv_afc *afc);
+RV_DEFINE_AUTO(rv_afc)
+
+/** Names in a folder, each ended by a NUL, without "." and "..". Untrusted: they name nothing on this computer. */
+struct rv_blob *rv_afc_list(struct rv_afc *afc, const char *path, struct rv_error *err);
+
+struct rv_afc_info {
+    bool folder, file; /* neither: a link or something stranger */
+    uint64_t size;
+    uint64_t modified_s; /* since 1970; 0: not told */
+};
+bool rv_afc_info(struct rv_afc *afc, const char *path, struct rv_afc_info *out, struct rv_error *err);
+
+/** Called with each piece of a file; false ends the reading with its error. */
+typedef bool rv_afc_piece_fn(void *context, struct rv_span bytes, struct rv_error *err);
+bool rv_afc_read(struct rv_afc *afc, const char *path, rv_afc_piece_fn *piece, void *context, struct rv_error *err);
