@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Questions, on a terminal only. Without one the answer is no, and rv_ask() says so. */
-#include "cli/face.h"
+#include "cli/print.h"
 
 #include "base/text.h"
 
@@ -24,9 +24,9 @@ bool rv_face_ask(void *context, const struct rv_question *question)
     char answer[ANSWER_MAX], text[1024];
     pthread_mutex_lock(&face->lock);
     rv_progress_end(face);
-    snprintf(text, sizeof text, "%s", question->text);
-    rv_text_clean(text);
-    fprintf(stderr, "%s%s%s\n", rv_style(face->colour_err, "bold"), text, rv_style(face->colour_err, "off"));
+    fputs(rv_style(face->colour_err, "bold"), stderr);
+    rv_write_paragraphs(stderr, "", question->text, 0, (int)face->width);
+    fputs(rv_style(face->colour_err, "off"), stderr);
     if (question->type_exactly != NULL) {
         snprintf(text, sizeof text, "%s", question->type_exactly);
         rv_text_clean(text);

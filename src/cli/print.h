@@ -14,6 +14,8 @@ void rv_print_wrapped(const char *text, int indent, int width);
 /** The same with a mark (" 1.", "-") in the first line's indent. */
 void rv_print_hanging(const char *mark, const char *text, int indent, int width);
 
+/** Text of several lines, each cleaned and wrapped; lines that begin with blanks keep them. */
+void rv_write_paragraphs(FILE *out, const char *mark, const char *text, int indent, int width);
 /** The same, to another stream. */
 void rv_write_hanging(FILE *out, const char *mark, const char *text, int indent, int width);
 

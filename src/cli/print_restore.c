@@ -34,13 +34,33 @@ void rv_print_restore(const struct rv_face *face, const json_t *result)
                "Apple Account.\n");
 }
 
+static void print_rescue_story(const struct rv_face *face, const json_t *rescue)
+{
+    size_t i;
+    json_t *one;
+    const char *state = rv_json_text(rescue, "state", "open");
+    printf("%srescue of %s %s%s: %s, begun %s\n", rv_style(face->colour_out, "bold"),
+           rv_json_text(rescue, "name", "device"), rv_json_text(rescue, "ecid", "?"), rv_style(face->colour_out, "off"),
+           strcmp(state, "done") == 0    ? "brought back"
+           : strcmp(state, "spent") == 0 ? "ended without success"
+                                         : "not ended",
+           rv_json_text(rescue, "started", "?"));
+    json_array_foreach (json_object_get(rescue, "tries"), i, one)
+        printf("  %zu. %s: %s\n", i + 1, rv_json_text(one, "rung", "?"), rv_json_text(one, "outcome", "?"));
+    if (rv_json_text(rescue, "next", NULL) != NULL)
+        printf("  next: `%s` goes on\n", rv_json_text(rescue, "next", ""));
+}
+
 void rv_print_jobs(const struct rv_face *face, const json_t *result)
 {
     const char *bold = rv_style(face->colour_out, "bold"), *off = rv_style(face->colour_out, "off");
     json_t *job;
     size_t i;
-    if (json_array_size(json_object_get(result, "jobs")) == 0)
-        puts("No update or restore was begun on this computer.");
+    const json_t *rescues = json_object_get(result, "rescues");
+    if (json_array_size(json_object_get(result, "jobs")) == 0 && json_array_size(rescues) == 0)
+        puts("No update, restore or rescue was begun on this computer.");
+    json_array_foreach (rescues, i, job)
+        print_rescue_story(face, job);
     json_array_foreach (json_object_get(result, "jobs"), i, job) {
         printf("%s%s of device %s%s: %s, begun %s\n", bold, rv_json_text(job, "behaviour", "job"),
                rv_json_text(job, "ecid", "?"), off, rv_json_text(job, "state", "?"), rv_json_text(job, "started", "?"));

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/print.h"
 
+#include "base/text.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +28,24 @@ void rv_write_hanging(FILE *out, const char *mark, const char *text, int indent,
         text += strspn(text, " ");
     }
     fputc('\n', out);
+}
+
+void rv_write_paragraphs(FILE *out, const char *mark, const char *text, int indent, int width)
+{
+    enum { LINE_BYTES = 1536 };
+    char line[LINE_BYTES];
+    do {
+        size_t len = strcspn(text, "\n"), blanks = strspn(text, " ");
+        snprintf(line, sizeof line, "%.*s", (int)(len < sizeof line ? len : sizeof line - 1), text);
+        rv_text_clean(line);
+        bool listed = blanks > 0 && blanks < len;
+        char lead[32];
+        snprintf(lead, sizeof lead, "%*s", listed ? (int)blanks + indent : 0, "");
+        rv_write_hanging(out, listed ? lead : mark, line + (listed ? blanks : 0),
+                         listed ? indent + (int)blanks : indent, width);
+        mark = "";
+        text += len + (text[len] == '\n');
+    } while (*text != '\0');
 }
 
 void rv_print_hanging(const char *mark, const char *text, int indent, int width)

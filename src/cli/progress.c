@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Progress for a person, on stderr: a live bar on a terminal, else a line a step and at most one a second inside it. */
-#include "cli/face.h"
+#include "cli/print.h"
 
 #include "base/text.h"
 
@@ -121,6 +121,19 @@ static void show_progress(struct rv_face *face, const struct rv_event *event)
     fprintf(stderr, "%s:%s%s%s\n", progress_words(face, event, words, sizeof words), percent, amount, rate);
 }
 
+/* Whole words on a terminal; one line for a pipe, unless the text itself has several. */
+static void show_words(const struct rv_face *face, const struct rv_event *event)
+{
+    enum { UNBROKEN = 1 << 20, MARKED = 9 };
+    bool warns = event->kind == RV_EVENT_WARNING;
+    char mark[48] = "";
+    if (warns)
+        snprintf(mark, sizeof mark, "%swarning:%s ", rv_style(face->colour_err, "yellow"),
+                 rv_style(face->colour_err, "off"));
+    rv_write_paragraphs(stderr, mark, event->text != NULL ? event->text : "", warns ? MARKED : 0,
+                        face->tty_err ? (int)face->width : UNBROKEN);
+}
+
 void rv_progress_show(struct rv_face *face, const struct rv_event *event)
 {
     char text[1024];
@@ -141,8 +154,8 @@ void rv_progress_show(struct rv_face *face, const struct rv_event *event)
     face->progress.heard_ms = rv_clock_now(&face->ctx->clock);
     rv_progress_end(face);
     bool colour = face->colour_err;
-    if (event->kind == RV_EVENT_WARNING)
-        fprintf(stderr, "%swarning:%s %s\n", rv_style(colour, "yellow"), rv_style(colour, "off"), text);
+    if (event->kind == RV_EVENT_WARNING || event->kind == RV_EVENT_NOTE)
+        show_words(face, event);
     else if (event->kind == RV_EVENT_STEP)
         fprintf(stderr, "%s→%s %s\n", rv_style(colour, "bold"), rv_style(colour, "off"), face->progress.words);
     else if (event->kind == RV_EVENT_DEVICE)

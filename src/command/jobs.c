@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/text.h"
 #include "command/device_json.h"
+#include "command/rescue.h"
 #include "command/verbs.h"
 #include "restore/restore.h"
 
@@ -26,6 +27,33 @@ static json_t *job_json(const struct rv_job *job)
     return one;
 }
 
+static json_t *rescue_json(const struct rv_story *story)
+{
+    json_t *one = json_object();
+    bool open = strcmp(story->state, "open") == 0;
+    rv_json_set_hex(one, "ecid", story->ecid, 16);
+    rv_json_set_text(one, "name", story->model);
+    rv_json_set_text(one, "state", story->state);
+    rv_json_set_text(one, "started", story->began);
+    json_object_set_new(one, "tries", rv_story_tries_json(story));
+    json_object_set_new(one, "next", open ? json_string("revive rescue") : json_null());
+    return one;
+}
+
+static bool put_rescues(struct rv_run *run, struct rv_error *err)
+{
+    RV_AUTO(rv_blob) room = rv_blob_new(sizeof(struct rv_story) * JOBS_MAX, err);
+    if (room == NULL)
+        return false;
+    struct rv_story *stories = (struct rv_story *)(void *)room->data;
+    size_t count = rv_story_list(run->ctx, stories, JOBS_MAX);
+    json_t *all = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(all, rescue_json(&stories[i]));
+    json_object_set_new(run->result, "rescues", all);
+    return true;
+}
+
 static bool run_jobs(struct rv_run *run, struct rv_error *err)
 {
     RV_AUTO(rv_blob) room = rv_blob_new(sizeof(struct rv_job) * JOBS_MAX, err);
@@ -39,13 +67,13 @@ static bool run_jobs(struct rv_run *run, struct rv_error *err)
     for (size_t i = 0; i < count && i < JOBS_MAX; i++)
         json_array_append_new(all, job_json(&jobs[i]));
     json_object_set_new(run->result, "jobs", all);
-    return true;
+    return put_rescues(run, err);
 }
 
 const struct rv_command rv_verb_jobs = {
     .name = "status",
     .summary = "Show the jobs of this computer: running, interrupted, done",
-    .about = "Updates and restores begun on this computer, how far each came, and how it is taken up again.",
+    .about = "Updates, restores and rescues begun on this computer, how far each came, and how it is taken up again.",
     .example = "revive status\n    shows an update that was interrupted; `revive resume` goes on with it",
     .run = run_jobs,
 };
