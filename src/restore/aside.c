@@ -10,12 +10,28 @@
 static void *answer(void *context)
 {
     struct rv_aside *aside = context;
+    struct rv_install *in = aside->in;
     struct rv_error err = { 0 };
-    if (!rv_install_answer(aside->in, &aside->request, &err))
-        rv_log(aside->in->r->ctx->log, RV_LOG_ERROR, "restore", "answering %.60s aside: %s", aside->request.type,
-               err.text[0]);
+    if (!rv_install_answer(in, &aside->request, &err)) {
+        rv_log(in->r->ctx->log, RV_LOG_ERROR, "restore", "answering %.60s aside: %s", aside->request.type, err.text[0]);
+        /* A port of its own may be closed by a device that no longer wants it; on the control connection it waits. */
+        pthread_mutex_lock(&in->lock);
+        if (aside->request.data_port == 0 && in->aside_failed.code == RV_OK)
+            in->aside_failed = err;
+        pthread_mutex_unlock(&in->lock);
+    }
     aside->ended = true;
     return NULL;
+}
+
+bool rv_aside_check(struct rv_install *in, struct rv_error *err)
+{
+    pthread_mutex_lock(&in->lock);
+    bool fine = in->aside_failed.code == RV_OK;
+    if (!fine)
+        *err = in->aside_failed;
+    pthread_mutex_unlock(&in->lock);
+    return fine;
 }
 
 static void join(struct rv_aside *aside)

@@ -72,11 +72,12 @@ struct rv_install {
     struct rv_mux_id mux;
     struct rv_restored *control;
     uint64_t protocol;
-    pthread_mutex_t sending;    /* held for one message on the control connection */
-    pthread_mutex_t lock;       /* of what answers given aside share: the three below */
-    plist_t baseband;           /* {"Nonce", "BasebandData"}: reused while the nonce stays */
-    plist_t assets;             /* URL -> reply, for those asked several times */
-    struct rv_error unanswered; /* first request that could not be answered; code 0: none */
+    pthread_mutex_t sending;      /* held for one message on the control connection */
+    pthread_mutex_t lock;         /* of what answers given aside share: the four below */
+    plist_t baseband;             /* {"Nonce", "BasebandData"}: reused while the nonce stays */
+    plist_t assets;               /* URL -> reply, for those asked several times */
+    struct rv_error unanswered;   /* first request that could not be answered; code 0: none */
+    struct rv_error aside_failed; /* first answer that did not reach the control connection; code 0: none */
     struct rv_image_job image;
     struct rv_fdr *fdr;
     struct rv_aside asides[RV_ASIDE_MAX];
@@ -112,6 +113,8 @@ bool rv_aside_begin(struct rv_install *in, plist_t message, struct rv_error *err
 /** Is one still being given: then a device that waits for it is silent with good reason. */
 bool rv_aside_working(const struct rv_install *in);
 void rv_aside_end(struct rv_install *in);
+/** False, with the reason, when a device waits in vain for an answer that was given aside. */
+bool rv_aside_check(struct rv_install *in, struct rv_error *err);
 
 /** The build identity of the recovery system beside the installed one. NULL: the firmware has none. */
 plist_t rv_install_recovery(struct rv_install *in, struct rv_error *err);

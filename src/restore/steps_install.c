@@ -306,7 +306,7 @@ static bool loop(struct rv_install *in, struct rv_error *err)
     struct rv_deadline whole = rv_deadline_in(&in->calm.clock, RV_WAIT_INSTALL_S * 1000ULL);
     alive(in, RV_WAIT_QUIET_S);
     while (!ended) {
-        if (!check_patience(in, &whole, messages, err))
+        if (!check_patience(in, &whole, messages, err) || !rv_aside_check(in, err))
             return false;
         bool sending = in->image.started && !in->image.ended;
         tell_noted(in);

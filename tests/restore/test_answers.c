@@ -404,6 +404,23 @@ static void an_answer_given_aside_does_not_hold_up_the_next(void **state)
     end(&t);
 }
 
+static void an_answer_that_does_not_reach_the_device_ends_the_installation(void **state)
+{
+    (void)state;
+    struct talk t;
+    struct rv_error err = { 0 };
+    begin(&t);
+    assert_works(rv_aside_check(&t.in, &err), &err);
+    rv_stream_free(t.device); /* the cable is out */
+    t.device = NULL;
+    RV_AUTO_PLIST message = from_xml("<dict><key>DataType</key><string>ReceiptManifest</string></dict>");
+    assert_works(rv_aside_begin(&t.in, message, &err), &err);
+    while (rv_aside_working(&t.in))
+        assert_works(rv_clock_pause(&t.ctx.clock, 1, "the thread ends just now", NULL, &err), &err);
+    assert_fails(rv_aside_check(&t.in, &err), &err, RV_E_GONE);
+    end(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -419,6 +436,7 @@ int main(void)
         cmocka_unit_test(a_method_that_does_not_fit_is_refused),
         cmocka_unit_test(a_key_is_asked_for_by_post_with_the_devices_own_words),
         cmocka_unit_test(an_answer_given_aside_does_not_hold_up_the_next),
+        cmocka_unit_test(an_answer_that_does_not_reach_the_device_ends_the_installation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
