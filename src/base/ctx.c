@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,20 +50,36 @@ static bool take_scale(struct rv_ctx *ctx, struct rv_error *err)
     return true;
 }
 
+/* Texts that a context owns: taken as they are from the environment, or folders by the XDG rule. */
+static const struct setting {
+    const char *name, *below_home; /* below_home: of a folder that is not named */
+    size_t at;
+} texts[] = {
+    { "REVIVE_APPLE_CATALOG", NULL, offsetof(struct rv_ctx, settings.apple_catalog) },
+    { "REVIVE_APPLE_TSS", NULL, offsetof(struct rv_ctx, settings.apple_tss) },
+    { "REVIVE_IPSW_ME", NULL, offsetof(struct rv_ctx, settings.ipsw_me) },
+    { "REVIVE_TRUST_ROOT", NULL, offsetof(struct rv_ctx, settings.trust_root) },
+    { "REVIVE_USB", NULL, offsetof(struct rv_ctx, settings.usb) },
+    { "XDG_CACHE_HOME", ".cache", offsetof(struct rv_ctx, cache_dir) },
+    { "XDG_CONFIG_HOME", ".config", offsetof(struct rv_ctx, config_dir) },
+    { "XDG_DATA_HOME", ".local/share", offsetof(struct rv_ctx, data_dir) },
+    { "XDG_STATE_HOME", ".local/state", offsetof(struct rv_ctx, state_dir) },
+};
+
+static char **place(struct rv_ctx *ctx, const struct setting *setting)
+{
+    return (char **)(void *)((char *)ctx + setting->at);
+}
+
 bool rv_ctx_init(struct rv_ctx *ctx, struct rv_error *err)
 {
     memset(ctx, 0, sizeof *ctx);
     ctx->cancel.fds[0] = ctx->cancel.fds[1] = -1;
     rv_clock_system(&ctx->clock);
-    struct rv_settings *s = &ctx->settings;
-    bool fine = rv_cancel_init(&ctx->cancel, err) && take_scale(ctx, err) &&
-                take_env("REVIVE_APPLE_TSS", &s->apple_tss, err) &&
-                take_env("REVIVE_APPLE_CATALOG", &s->apple_catalog, err) &&
-                take_env("REVIVE_IPSW_ME", &s->ipsw_me, err) && take_env("REVIVE_TRUST_ROOT", &s->trust_root, err) &&
-                take_env("REVIVE_USB", &s->usb, err) && xdg("XDG_CONFIG_HOME", ".config", &ctx->config_dir, err) &&
-                xdg("XDG_CACHE_HOME", ".cache", &ctx->cache_dir, err) &&
-                xdg("XDG_STATE_HOME", ".local/state", &ctx->state_dir, err) &&
-                xdg("XDG_DATA_HOME", ".local/share", &ctx->data_dir, err);
+    bool fine = rv_cancel_init(&ctx->cancel, err) && take_scale(ctx, err);
+    for (size_t i = 0; fine && i < RV_COUNT(texts); i++)
+        fine = texts[i].below_home == NULL ? take_env(texts[i].name, place(ctx, &texts[i]), err)
+                                           : xdg(texts[i].name, texts[i].below_home, place(ctx, &texts[i]), err);
     if (!fine)
         rv_ctx_clear(ctx);
     return fine;
@@ -90,17 +107,8 @@ void rv_ctx_clear(struct rv_ctx *ctx)
 {
     rv_cancel_clear(&ctx->cancel);
     forget_pairings(ctx);
-    char **owned[] = { &ctx->settings.apple_tss,
-                       &ctx->settings.apple_catalog,
-                       &ctx->settings.ipsw_me,
-                       &ctx->settings.trust_root,
-                       &ctx->settings.usb,
-                       &ctx->config_dir,
-                       &ctx->cache_dir,
-                       &ctx->state_dir,
-                       &ctx->data_dir };
-    for (size_t i = 0; i < RV_COUNT(owned); i++)
-        rv_text_auto(owned[i]);
+    for (size_t i = 0; i < RV_COUNT(texts); i++)
+        rv_text_auto(place(ctx, &texts[i]));
 }
 
 bool rv_ask(struct rv_ctx *ctx, const struct rv_question *question, struct rv_error *err)

@@ -171,11 +171,11 @@ static bool run_extract(struct rv_run *run, struct rv_error *err)
 }
 
 static const struct rv_option verify_options[] = {
-    { "board", 0, "BOARD", "the device's board, such as d221ap (needed where the file is for several)" },
+    RV_OPTION_BOARD,
 };
 static const struct rv_option components_options[] = {
-    { "board", 0, "BOARD", "the device's board, such as d221ap (needed where the file is for several)" },
-    { "erase", 0, NULL, "the part that erases; without it the one that updates" },
+    RV_OPTION_BOARD,
+    RV_OPTION_ERASE,
     { "latest", 0, NULL, "the newest that is signed for the model; it stays on the server" },
     { "product", 0, "MODEL", "for --latest and --version: such as iPhone10,6; default: the attached device's" },
     { "url", 0, "URL", "a firmware file on a server; only the parts that tell are loaded" },
@@ -188,8 +188,8 @@ static const struct rv_option info_options[] = {
     { "version", 0, "VERSION", "a version or build for the model; it stays on the server" },
 };
 static const struct rv_option extract_options[] = {
-    { "board", 0, "BOARD", "the device's board, such as d221ap (needed where the file is for several)" },
-    { "erase", 0, NULL, "the part that erases; without it the one that updates" },
+    RV_OPTION_BOARD,
+    RV_OPTION_ERASE,
     { "to", 0, "FILE", "where to write it" },
 };
 

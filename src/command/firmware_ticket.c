@@ -144,8 +144,8 @@ static bool run_verify(struct rv_run *run, struct rv_error *err)
 
 static const struct rv_option options[] = {
     { "ipsw", 0, "FILE", "does it cover every part of this firmware" },
-    { "board", 0, "BOARD", "the device's board, such as d221ap (needed where the file is for several)" },
-    { "erase", 0, NULL, "the part that erases; without it the one that updates" },
+    RV_OPTION_BOARD,
+    RV_OPTION_ERASE,
 };
 
 const struct rv_command rv_verb_firmware_ticket_show = {
