@@ -3,7 +3,7 @@
  * The coach on a terminal: what to do as a line that stays, below it the device with its buttons and a count in large
  * figures, drawn anew each second. In a pipe: a line a word.
  */
-#include "cli/face.h"
+#include "cli/print.h"
 
 #include "base/text.h"
 
@@ -75,7 +75,9 @@ static void keep(struct rv_coach_screen *s, const struct rv_event_coach *coach)
 
 static void print_line(struct rv_face *face, const char *style, const char *mark, const char *text)
 {
-    fprintf(stderr, "%s%s %s%s\n", rv_style(face->colour_err, style), mark, text, rv_style(face->colour_err, "off"));
+    fputs(rv_style(face->colour_err, style), stderr);
+    rv_write_paragraphs(stderr, mark, text, 2, rv_note_width(face));
+    fputs(rv_style(face->colour_err, "off"), stderr);
 }
 
 static void show_tick(struct rv_face *face, const struct rv_event_coach *coach)
@@ -90,7 +92,7 @@ static void show_tick(struct rv_face *face, const struct rv_event_coach *coach)
 
 static void show_beat(struct rv_face *face, const struct rv_event_coach *coach, const char *text)
 {
-    print_line(face, "bold", "→", text);
+    print_line(face, "bold", "→ ", text);
     if (!face->tty_err)
         return;
     keep(&face->coach, coach);
@@ -111,14 +113,15 @@ void rv_coach_show(struct rv_face *face, const struct rv_event *event)
     }
     rv_progress_end(face);
     if (strcmp(coach->said, "verdict") == 0) {
-        fprintf(stderr, "%stry %u: %s.%s %s\n", rv_style(face->colour_err, "yellow"), coach->attempt, coach->big,
-                rv_style(face->colour_err, "off"), text);
+        fprintf(stderr, "%stry %u: %s.%s\n", rv_style(face->colour_err, "yellow"), coach->attempt, coach->big,
+                rv_style(face->colour_err, "off"));
+        rv_write_paragraphs(stderr, "", text, 2, rv_note_width(face));
     } else if (strcmp(coach->said, "end") == 0) {
-        print_line(face, "green", "→", text);
+        print_line(face, "green", "→ ", text);
     } else if (strcmp(coach->said, "beat") == 0) {
         show_beat(face, coach, text);
     } else {
-        print_line(face, "dim", "·", text);
+        print_line(face, "dim", "· ", text);
     }
     fflush(stderr);
 }

@@ -16,6 +16,8 @@ void rv_print_hanging(const char *mark, const char *text, int indent, int width)
 
 /** Text of several lines, each cleaned and wrapped; lines that begin with blanks keep them. */
 void rv_write_paragraphs(FILE *out, const char *mark, const char *text, int indent, int width);
+/** How wide words for a person may be on stderr: the terminal; for a pipe lines are not broken. */
+int rv_note_width(const struct rv_face *face);
 /** The same, to another stream. */
 void rv_write_hanging(FILE *out, const char *mark, const char *text, int indent, int width);
 

@@ -121,17 +121,22 @@ static void show_progress(struct rv_face *face, const struct rv_event *event)
     fprintf(stderr, "%s:%s%s%s\n", progress_words(face, event, words, sizeof words), percent, amount, rate);
 }
 
+int rv_note_width(const struct rv_face *face)
+{
+    enum { UNBROKEN = 1 << 20 };
+    return face->tty_err ? (int)face->width : UNBROKEN;
+}
+
 /* Whole words on a terminal; one line for a pipe, unless the text itself has several. */
 static void show_words(const struct rv_face *face, const struct rv_event *event)
 {
-    enum { UNBROKEN = 1 << 20, MARKED = 9 };
+    enum { MARKED = 9 };
     bool warns = event->kind == RV_EVENT_WARNING;
     char mark[48] = "";
     if (warns)
         snprintf(mark, sizeof mark, "%swarning:%s ", rv_style(face->colour_err, "yellow"),
                  rv_style(face->colour_err, "off"));
-    rv_write_paragraphs(stderr, mark, event->text != NULL ? event->text : "", warns ? MARKED : 0,
-                        face->tty_err ? (int)face->width : UNBROKEN);
+    rv_write_paragraphs(stderr, mark, event->text != NULL ? event->text : "", warns ? MARKED : 0, rv_note_width(face));
 }
 
 void rv_progress_show(struct rv_face *face, const struct rv_event *event)

@@ -191,11 +191,14 @@ static bool tell_end(struct rv_run *run, const struct rv_coached *coached, struc
     }
     const char *last = coached->last != NULL ? coached->last->title : "nothing was tried";
     if (!coached->seen)
-        rv_fail(err, RV_E_NO_DEVICE, "in %u tries no device showed itself on the cable", coached->misses);
+        rv_fail(err, RV_E_NO_DEVICE, "in %u %s no device showed itself on the cable", coached->misses,
+                coached->misses == 1 ? "try" : "tries");
     else if (coached->last != NULL && coached->last->came == RV_COACH_CAME_NOTHING)
-        rv_fail(err, RV_E_UNFINISHED, "after %u tries the device is not on the cable any more", coached->misses);
+        rv_fail(err, RV_E_UNFINISHED, "after %u %s the device is not on the cable any more", coached->misses,
+                coached->misses == 1 ? "try" : "tries");
     else
-        rv_fail(err, RV_E_TIMEOUT, "%u tries, the last one: %s", coached->misses, last);
+        rv_fail(err, RV_E_TIMEOUT, "%u %s with the buttons, the last one: %s", coached->misses,
+                coached->misses == 1 ? "try" : "tries", last);
     return rv_advise(err, RV_ADVICE_COACH_SPENT);
 }
 

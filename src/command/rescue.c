@@ -252,6 +252,8 @@ static bool is_the_devices(const struct rv_error *err, enum rv_does does)
         return err->code == RV_E_UNFINISHED;
     if (err->advice == RV_ADVICE_COACH_NO_DEVICE || err->advice == RV_ADVICE_COACH_MODEL)
         return false; /* the person must name the model first */
+    if (err->advice == RV_ADVICE_COACH_SPENT)
+        return true;
     switch (err->code) {
     case RV_E_CANCELLED:
     case RV_E_USAGE:
@@ -295,8 +297,11 @@ static void tell_failure(struct rv_rescue *r, enum rv_rung_id rung, const struct
     if (rung == RV_RUNG_EXIT && err->advice == RV_ADVICE_BACK_IN_RECOVERY)
         rv_tell_warning(r->run->ctx,
                         "It was let go and fell back within a minute: its system does not start by itself.");
-    else
-        rv_tell_warning(r->run->ctx, "That did not help: %s.", err->text[0]);
+    else {
+        size_t len = strlen(err->text[0]);
+        bool ended = len > 0 && strchr(".!?", err->text[0][len - 1]) != NULL;
+        rv_tell_warning(r->run->ctx, "That did not help: %s%s", err->text[0], ended ? "" : ".");
+    }
 }
 
 /* With a sign that only a person can see, only a person can say whether it is gone. */

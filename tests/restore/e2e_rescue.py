@@ -169,6 +169,20 @@ def a_boot_loop_is_named_and_caught_with_the_buttons():
 
 
 @tap.test
+def a_device_that_shows_nothing_is_given_power_and_buttons_before_a_service_is_named():
+    with Scene("fresh") as s:
+        s.begin("normal")
+        s.control("unplug")
+        s.control("power", "off")
+        events, result = s.rescue("--yes", "--tries", "1", code=3)
+        claim(result["error"]["advice"] == "coach-no-device" and "--model" in str(result["error"]), result["error"])
+        events, result = s.rescue("--yes", "--tries", "1", "--model", "iPhone X", code=3, REVIVE_DEADLINE_SCALE="0.01")
+        offers = [e["step"] for e in events if e["event"] == "offer"]
+        claim(offers == ["force-restart", "charge", "into-recovery", "into-dfu", "shop"], offers)
+        claim(result["state"] == "absent" and result["error"]["advice"] == "shop", result["error"])
+
+
+@tap.test
 def in_dfu_mode_leaving_comes_first_and_then_an_update_from_there():
     with Scene("dfu") as s:
         s.begin("dfu", "--mode", "dfu")
