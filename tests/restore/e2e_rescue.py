@@ -225,12 +225,20 @@ def no_at_a_step_leaves_it_out_and_the_wrong_name_erases_nothing():
         claim(s.hash_of("data") != s.before, "the data is still there")
 
 
+LONG = (a_rescue_that_was_killed_goes_on, a_boot_loop_is_named_and_caught_with_the_buttons,
+        a_device_that_shows_nothing_is_given_power_and_buttons_before_a_service_is_named,
+        in_dfu_mode_leaving_comes_first_and_then_an_update_from_there)
+
+
 def main():
     global options  # pylint: disable=global-statement
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", required=True)
     parser.add_argument("--only", help="words of one test's name")
+    parser.add_argument("--quick", action="store_true", help="without the four that take the longest")
     options = parser.parse_args()
+    if options.quick:
+        tap.tests = [t for t in tap.tests if t not in LONG]
     if options.only:
         tap.tests = [t for t in tap.tests if options.only in t.__name__]
     began = time.monotonic()
