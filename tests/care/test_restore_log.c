@@ -124,6 +124,17 @@ static void itunes_logs_tell_their_number(void **state)
     assert_string_equal(phase_of(story), "baseband");
 }
 
+static void an_operation_is_known_by_its_number_in_brackets_at_the_end_of_a_line(void **state)
+{
+    (void)state;
+    const struct rv_log_story *story = read_log("Creating filesystem (12)\n", 7);
+    assert_int_equal(story->operation, 12);
+    story = read_log("Creating filesystem (12)\nsomething else (17 of 20)\n(13x)\n(14) behind\n", 7);
+    assert_int_equal(story->operation, 12);
+    story = read_log("operation 13 progress 10\noperation 18 process 10\n", 7);
+    assert_int_equal(story->operation, 13);
+}
+
 static void finder_logs_tell_the_fall_back_to_recovery(void **state)
 {
     (void)state;
@@ -293,6 +304,7 @@ int main(void)
         cmocka_unit_test(a_failure_after_which_another_step_begins_was_survived),
         cmocka_unit_test(factory_data_behind_a_proxy_points_at_the_network),
         cmocka_unit_test(itunes_logs_tell_their_number),
+        cmocka_unit_test(an_operation_is_known_by_its_number_in_brackets_at_the_end_of_a_line),
         cmocka_unit_test(finder_logs_tell_the_fall_back_to_recovery),
         cmocka_unit_test(idevicerestore_logs_tell_the_first_error_as_the_reason),
         cmocka_unit_test(the_last_of_several_runs_counts),

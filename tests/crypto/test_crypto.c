@@ -2,9 +2,65 @@
 #include "support/test.h"
 
 #include "base/text.h"
+#include "crypto/cbc.h"
 #include "crypto/digest.h"
 #include "crypto/signature.h"
 #include "data/roots.h"
+
+/* NIST SP 800-38A F.1.5, AES-256; the second block is entered so that the chain makes the published plain text of it.
+ */
+static const uint8_t cbc_key[32] = { 0x60, 0x3d, 0xeb, 0x10, 0x15, 0xca, 0x71, 0xbe, 0x2b, 0x73, 0xae,
+                                     0xf0, 0x85, 0x7d, 0x77, 0x81, 0x1f, 0x35, 0x2c, 0x07, 0x3b, 0x61,
+                                     0x08, 0xd7, 0x2d, 0x98, 0x10, 0xa3, 0x09, 0x14, 0xdf, 0xf4 };
+static const uint8_t cbc_plain[2][RV_CBC_BLOCK] = {
+    { 0x6b, 0xc1, 0xbe, 0xe2, 0x2e, 0x40, 0x9f, 0x96, 0xe9, 0x3d, 0x7e, 0x11, 0x73, 0x93, 0x17, 0x2a },
+    { 0xae, 0x2d, 0x8a, 0x57, 0x1e, 0x03, 0xac, 0x9c, 0x9e, 0xb7, 0x6f, 0xac, 0x45, 0xaf, 0x8e, 0x51 }
+};
+static const uint8_t cbc_cipher[2][RV_CBC_BLOCK] = {
+    { 0xf3, 0xee, 0xd1, 0xbd, 0xb5, 0xd2, 0xa0, 0x3c, 0x06, 0x4b, 0x5a, 0x7e, 0x3d, 0xb1, 0x81, 0xf8 },
+    { 0x59, 0x1c, 0xcb, 0x10, 0xd4, 0x10, 0xed, 0x26, 0xdc, 0x5b, 0xa7, 0x4a, 0x31, 0x36, 0x28, 0x70 }
+};
+
+static void cbc_chains_the_published_blocks_also_in_pieces(void **state)
+{
+    (void)state;
+    struct rv_error err = { 0 };
+    uint8_t in[2 * RV_CBC_BLOCK], out[2 * RV_CBC_BLOCK];
+    RV_AUTO(rv_cbc) cbc = rv_cbc_new(&err);
+    assert_non_null(cbc);
+    memcpy(in, cbc_plain[0], RV_CBC_BLOCK);
+    for (size_t i = 0; i < RV_CBC_BLOCK; i++)
+        in[RV_CBC_BLOCK + i] = cbc_plain[1][i] ^ cbc_cipher[0][i];
+    for (size_t piece = RV_CBC_BLOCK; piece <= sizeof in; piece += RV_CBC_BLOCK) {
+        assert_true(rv_cbc_start(cbc, true, cbc_key, &err));
+        for (size_t at = 0; at < sizeof in; at += piece)
+            assert_true(rv_cbc_run(cbc, in + at, piece, out + at, &err));
+        assert_memory_equal(out, cbc_cipher, sizeof out);
+        assert_true(rv_cbc_start(cbc, false, cbc_key, &err));
+        for (size_t at = 0; at < sizeof in; at += piece)
+            assert_true(rv_cbc_run(cbc, out + at, piece, out + at, &err));
+        assert_memory_equal(out, in, sizeof out);
+    }
+}
+
+static void padding_is_counted_only_where_each_byte_of_it_agrees(void **state)
+{
+    (void)state;
+    uint8_t block[RV_CBC_BLOCK];
+    for (unsigned n = 1; n <= RV_CBC_BLOCK; n++) {
+        memset(block, 0xAA, sizeof block);
+        memset(block + RV_CBC_BLOCK - n, (int)n, n);
+        assert_int_equal(rv_cbc_padding(block), n);
+        if (n > 1) {
+            block[RV_CBC_BLOCK - n] ^= 1;
+            assert_int_equal(rv_cbc_padding(block), 0);
+        }
+    }
+    for (unsigned wrong = 0; wrong < 256; wrong = wrong == 0 ? RV_CBC_BLOCK + 1 : wrong + 1) {
+        memset(block, (int)wrong, sizeof block);
+        assert_int_equal(rv_cbc_padding(block), 0);
+    }
+}
 
 static void digests_equal_the_published_vectors(void **state)
 {
@@ -130,6 +186,8 @@ static void eight_messages_side_by_side_have_the_digests_of_each(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cbc_chains_the_published_blocks_also_in_pieces),
+        cmocka_unit_test(padding_is_counted_only_where_each_byte_of_it_agrees),
         cmocka_unit_test(digests_equal_the_published_vectors),
         cmocka_unit_test(eight_messages_side_by_side_have_the_digests_of_each),
         cmocka_unit_test(nonces_follow_from_generators),

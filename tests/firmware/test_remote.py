@@ -111,6 +111,18 @@ def the_newest_and_a_named_version_are_looked_into_where_they_are():
 
 
 @tap.test
+def a_model_is_named_by_its_product_type_or_its_name_and_an_unknown_one_is_said():
+    place = Place(host)
+    for model in ("iPhone10,6", "iPhone X", "iphone x"):
+        code, result = place.run("firmware", "latest", "--product", model)
+        assert code == 0 and result["product"] in (PRODUCT, "iPhone10,3"), (model, result)
+    code, result = place.run("firmware", "latest", "--product", "Nokia 3310")
+    assert code == 2 and "Nokia 3310" in json.dumps(result["error"]), result
+    code, result = place.run("firmware", "latest")  # and no device is attached
+    assert code == 3 and "--product" in json.dumps(result["error"]), result
+
+
+@tap.test
 def one_firmware_is_named_or_nothing_is_done():
     place = Place(host)
     for words in ((), (host.newest, "--latest"), ("--latest", "--url", host.url(host.newest))):

@@ -91,8 +91,12 @@ static bool allowed(const char *variant, const char *does, enum rv_behavior beha
     struct rv_error err = { 0 };
     RV_AUTO_PLIST id = identity(variant, does);
     bool fine = rv_guard_identity(id, behavior, &err);
-    if (!fine)
-        assert_true(err.advice != RV_ADVICE_NONE);
+    if (!fine) { /* the person is told which part it was, and what it would do */
+        assert_true(err.advice != RV_ADVICE_NONE && err.depth == 1);
+        assert_int_equal(err.code, variant == NULL || does == NULL ? RV_E_FORMAT : RV_E_UNSUPPORTED);
+        assert_true(variant == NULL || does == NULL || strstr(err.text[0], variant) != NULL);
+        assert_int_equal(behavior == RV_BEHAVIOR_ERASE, strstr(err.text[0], "would not erase") != NULL);
+    }
     return fine;
 }
 

@@ -47,6 +47,8 @@ class Host:
             reply.read()
 
     def requests(self):
+        if not self.record.exists():
+            return []
         return [json.loads(line) for line in self.record.read_text(encoding="utf-8").splitlines()]
 
     def url(self, path):
