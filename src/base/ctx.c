@@ -2,6 +2,7 @@
 #include "base/ctx.h"
 
 #include "base/file.h"
+#include "base/language.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -129,11 +130,15 @@ bool rv_ask(struct rv_ctx *ctx, const struct rv_question *question, struct rv_er
     return rv_advise(err, RV_ADVICE_DECLINED);
 }
 
+static void log_event(struct rv_ctx *ctx, const char *step, const char *text)
+{
+    rv_log(ctx->log, RV_LOG_INFO, "event", "%s%s%s", step ? step : "", step ? ": " : "", text ? text : "");
+}
+
 void rv_tell(struct rv_ctx *ctx, const struct rv_event *event)
 {
     if (event->kind != RV_EVENT_PROGRESS && event->kind != RV_EVENT_ROW)
-        rv_log(ctx->log, RV_LOG_INFO, "event", "%s%s%s", event->step ? event->step : "", event->step ? ": " : "",
-               event->text ? event->text : "");
+        log_event(ctx, event->step, event->text);
     if (ctx->event != NULL)
         ctx->event(ctx->event_context, event);
 }
@@ -143,12 +148,19 @@ void rv_tell_step(struct rv_ctx *ctx, const char *step, const char *text)
     rv_tell(ctx, &(struct rv_event){ .kind = RV_EVENT_STEP, .step = step, .text = text, .percent = -1 });
 }
 
+/* The log has it in English, the person in their language. */
 __attribute__((format(printf, 3, 0))) static void tell_text(struct rv_ctx *ctx, enum rv_event_kind kind,
                                                             const char *fmt, va_list ap)
 {
     char text[1024];
+    va_list again;
+    va_copy(again, ap);
     vsnprintf(text, sizeof text, fmt, ap);
-    rv_tell(ctx, &(struct rv_event){ .kind = kind, .text = text, .percent = -1 });
+    log_event(ctx, NULL, text);
+    vsnprintf(text, sizeof text, _(fmt), again);
+    va_end(again);
+    if (ctx->event != NULL)
+        ctx->event(ctx->event_context, &(struct rv_event){ .kind = kind, .text = text, .percent = -1 });
 }
 
 void rv_tell_note(struct rv_ctx *ctx, const char *fmt, ...)

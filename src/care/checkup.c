@@ -2,6 +2,7 @@
 #include "care/checkup.h"
 
 #include "base/host.h"
+#include "base/language.h"
 #include "base/text.h"
 
 #include <limits.h>
@@ -23,7 +24,7 @@ void rv_found(struct rv_finding *out, enum rv_health health, const char *fmt, ..
     va_list ap;
     out->health = health;
     va_start(ap, fmt);
-    vsnprintf(out->words, sizeof out->words, fmt, ap);
+    vsnprintf(out->words, sizeof out->words, _(fmt), ap);
     va_end(ap);
     rv_text_clean(out->words);
 }
@@ -32,7 +33,7 @@ void rv_mend(struct rv_finding *out, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(out->mend, sizeof out->mend, fmt, ap);
+    vsnprintf(out->mend, sizeof out->mend, _(fmt), ap);
     va_end(ap);
     rv_text_clean(out->mend);
 }

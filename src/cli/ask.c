@@ -2,6 +2,7 @@
 /* Questions, on a terminal only. Without one the answer is no, and rv_ask() says so. */
 #include "cli/print.h"
 
+#include "base/language.h"
 #include "base/text.h"
 
 #include <string.h>
@@ -25,14 +26,14 @@ bool rv_face_ask(void *context, const struct rv_question *question)
     pthread_mutex_lock(&face->lock);
     rv_progress_end(face);
     fputs(rv_style(face->colour_err, "bold"), stderr);
-    rv_write_paragraphs(stderr, "", question->text, 0, (int)face->width);
+    rv_write_paragraphs(stderr, "", rv_translated(question->text), 0, (int)face->width);
     fputs(rv_style(face->colour_err, "off"), stderr);
     if (question->type_exactly != NULL) {
         snprintf(text, sizeof text, "%s", question->type_exactly);
         rv_text_clean(text);
-        fprintf(stderr, "Type \"%s\" to go on, anything else to stop: ", text);
+        fprintf(stderr, _("Type \"%s\" to go on, anything else to stop: "), text);
     } else {
-        fprintf(stderr, "Type y or n: ");
+        fprintf(stderr, _("Type y or n: "));
     }
     fflush(stderr);
     bool told = read_line(answer, sizeof answer);
@@ -41,7 +42,12 @@ bool rv_face_ask(void *context, const struct rv_question *question)
         return false;
     if (question->type_exactly != NULL)
         return strcmp(answer, text) == 0;
-    return rv_text_equal_nocase(answer, "y") || rv_text_equal_nocase(answer, "yes");
+    /* TRANSLATORS: what a person types to agree; "y" and "yes" count too. */
+    const char *const yes[] = { "y", "yes", _("y"), _("yes") };
+    bool agreed = false;
+    for (size_t i = 0; i < RV_COUNT(yes); i++)
+        agreed = agreed || rv_text_equal_nocase(answer, yes[i]);
+    return agreed;
 }
 
 bool rv_face_secret(void *context, const char *text, char *out, size_t room)

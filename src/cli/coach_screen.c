@@ -5,6 +5,7 @@
  */
 #include "cli/print.h"
 
+#include "base/language.h"
 #include "base/text.h"
 
 #include <ctype.h>
@@ -113,7 +114,7 @@ void rv_coach_show(struct rv_face *face, const struct rv_event *event)
     }
     rv_progress_end(face);
     if (strcmp(coach->said, "verdict") == 0) {
-        fprintf(stderr, "%stry %u: %s.%s\n", rv_style(face->colour_err, "yellow"), coach->attempt, coach->big,
+        fprintf(stderr, _("%stry %u: %s.%s\n"), rv_style(face->colour_err, "yellow"), coach->attempt, coach->big,
                 rv_style(face->colour_err, "off"));
         rv_write_paragraphs(stderr, "", text, 2, rv_note_width(face));
     } else if (strcmp(coach->said, "end") == 0) {

@@ -5,6 +5,8 @@
 #include "cli/logs.h"
 #include "cli/sim_child.h"
 
+#include "base/language.h"
+
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -91,6 +93,8 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* a closed pipe must not end an update half way */
     bool understood = rv_args_parse(argc, argv, &command, &args, &err);
     rv_face_init(&face, command, &args);
+    if (!json_wanted(argc, argv))
+        rv_language_begin();
     if (!understood) {
         face.json = json_wanted(argc, argv);
         return fail(&face, &err, NULL);

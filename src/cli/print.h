@@ -9,6 +9,9 @@ typedef void rv_print_fn(const struct rv_face *face, const json_t *result);
 /** Text of a key, cleaned by the verb already, or `otherwise`. */
 const char *rv_json_text(const json_t *object, const char *key, const char *otherwise);
 
+/** The same in the person's language. */
+const char *rv_json_words(const json_t *object, const char *key, const char *otherwise);
+
 /** Words broken at blanks so that no line, with its indent, is longer than width; ends the line. */
 void rv_print_wrapped(const char *text, int indent, int width);
 /** The same with a mark (" 1.", "-") in the first line's indent. */

@@ -2,6 +2,7 @@
 /* The verbs of backups in words. */
 #include "cli/print.h"
 
+#include "base/language.h"
 #include "base/text.h"
 
 #include <string.h>
@@ -22,9 +23,9 @@ static void print_age(const json_t *backup, char *out, size_t room)
 {
     long long days = number_of(backup, "age_days");
     if (!json_is_integer(json_object_get(backup, "age_days")))
-        snprintf(out, room, "date not known");
+        snprintf(out, room, _("date not known"));
     else if (days <= 0)
-        snprintf(out, room, "today");
+        snprintf(out, room, _("today"));
     else
         snprintf(out, room, "%lld day%s old", days, days == 1 ? "" : "s");
 }
@@ -33,14 +34,14 @@ static const char *state_words(const json_t *backup)
 {
     const char *state = rv_json_text(backup, "state", "unknown");
     if (json_is_true(json_object_get(backup, "finished")))
-        return json_is_true(json_object_get(backup, "encrypted")) ? "finished, encrypted" : "finished";
+        return json_is_true(json_object_get(backup, "encrypted")) ? _("finished, encrypted") : _("finished");
     if (json_is_true(json_object_get(backup, "foreign")))
-        return "not a backup any more: its lists are gone";
+        return _("not a backup any more: its lists are gone");
     if (strcmp(state, "unreadable") == 0)
-        return "cannot be read";
+        return _("cannot be read");
     if (strcmp(state, "finished") == 0 || strcmp(state, "unknown") == 0)
-        return "damaged: `revive backup verify` says what is wrong";
-    return strcmp(state, "empty") == 0 ? "empty" : "broken off before it was finished";
+        return _("damaged: `revive backup verify` says what is wrong");
+    return strcmp(state, "empty") == 0 ? _("empty") : _("broken off before it was finished");
 }
 
 void rv_print_backup_list(const struct rv_face *face, const json_t *result)
@@ -51,8 +52,8 @@ void rv_print_backup_list(const struct rv_face *face, const json_t *result)
     char size[TEXT_SIZE], age[64];
     json_array_foreach (json_object_get(result, "backups"), i, b) {
         print_age(b, age, sizeof age);
-        printf("%s%2lld  %s%s, iOS %s, %.10s (%s), %s\n", bold, number_of(b, "number"),
-               rv_json_text(b, "device", "a phone without a name"), off, rv_json_text(b, "version", "?"),
+        printf(_("%s%2lld  %s%s, iOS %s, %.10s (%s), %s\n"), bold, number_of(b, "number"),
+               rv_json_text(b, "device", _("a phone without a name")), off, rv_json_text(b, "version", "?"),
                rv_json_text(b, "date", "?"), age, size_of(b, "bytes", size));
         printf("    %s\n    %s%s%s%s\n", state_words(b), rv_json_text(b, "folder", "?"),
                json_object_get(b, "place") != NULL ? " (" : "", rv_json_text(b, "place", ""),
@@ -72,17 +73,17 @@ void rv_print_backup_show(const struct rv_face *face, const json_t *result)
     size_t i;
     char size[TEXT_SIZE], age[64];
     print_age(b, age, sizeof age);
-    printf("%s%s%s, %s with iOS %s\n", bold, rv_json_text(b, "device", "a phone without a name"), off,
+    printf(_("%s%s%s, %s with iOS %s\n"), bold, rv_json_text(b, "device", _("a phone without a name")), off,
            rv_json_text(b, "product_type", "?"), rv_json_text(b, "version", "?"));
-    printf("made %.10s (%s), %s, %s on the disk\n%s\n\n", rv_json_text(b, "date", "?"), age, state_words(b),
+    printf(_("made %.10s (%s), %s, %s on the disk\n%s\n\n"), rv_json_text(b, "date", "?"), age, state_words(b),
            size_of(b, "bytes", size), rv_json_text(b, "folder", "?"));
     json_array_foreach (json_object_get(result, "sorts"), i, part)
-        printf("%9lld %-32s %9s\n", number_of(part, "files"), rv_json_text(part, "words", "?"),
+        printf("%9lld %-32s %9s\n", number_of(part, "files"), rv_json_words(part, "words", "?"),
                size_of(part, "bytes", size));
-    printf("%9lld %-32s %9s\n", number_of(result, "content_files"), "files in all",
+    printf("%9lld %-32s %9s\n", number_of(result, "content_files"), _("files in all"),
            size_of(result, "content_bytes", size));
     if (number_of(b, "age_days") > 0)
-        printf("\nWhat came onto the phone since %.10s is not in this backup.\n", rv_json_text(b, "date", "?"));
+        printf(_("\nWhat came onto the phone since %.10s is not in this backup.\n"), rv_json_text(b, "date", "?"));
 }
 
 void rv_print_backup_verify(const struct rv_face *face, const json_t *result)
@@ -91,21 +92,21 @@ void rv_print_backup_verify(const struct rv_face *face, const json_t *result)
     json_t *kind;
     size_t i;
     (void)face;
-    printf("This backup is whole: %lld files (%s) were read and fit the index%s.\n", number_of(result, "checked_files"),
-           size_of(result, "checked_bytes", size),
-           number_of(result, "decrypted") > 0 ? ", and the password opens every one" : "");
+    printf(_("This backup is whole: %lld files (%s) were read and fit the index%s.\n"),
+           number_of(result, "checked_files"), size_of(result, "checked_bytes", size),
+           number_of(result, "decrypted") > 0 ? _(", and the password opens every one") : "");
     json_array_foreach (json_object_get(json_object_get(result, "findings"), "kinds"), i, kind)
-        printf("note: %s (%lld)\n", rv_json_text(kind, "words", "?"), number_of(kind, "count"));
+        printf(_("note: %s (%lld)\n"), rv_json_words(kind, "words", "?"), number_of(kind, "count"));
 }
 
 void rv_print_backup_extract(const struct rv_face *face, const json_t *result)
 {
     char size[TEXT_SIZE];
     (void)face;
-    printf("%lld files (%s) are in %s", number_of(result, "files"), size_of(result, "bytes", size),
+    printf(_("%lld files (%s) are in %s"), number_of(result, "files"), size_of(result, "bytes", size),
            rv_json_text(result, "to", "?"));
     if (number_of(result, "already_there") > 0)
-        printf("; %lld were there already", number_of(result, "already_there"));
+        printf(_("; %lld were there already"), number_of(result, "already_there"));
     printf("\n");
 }
 

@@ -2,6 +2,7 @@
 /* Devices in words: `revive list`, `revive info`, and the verbs that end with "it is now in …". */
 #include "cli/print.h"
 
+#include "base/language.h"
 #include "base/text.h"
 
 #include <string.h>
@@ -12,7 +13,7 @@ enum { COLUMN = 22 };
 static const char *called(const json_t *device)
 {
     return rv_json_text(device, "device_name",
-                        rv_json_text(device, "name", rv_json_text(device, "product_type", "an Apple device")));
+                        rv_json_text(device, "name", rv_json_text(device, "product_type", _("an Apple device"))));
 }
 
 static const char *identified(const json_t *device)
@@ -22,34 +23,35 @@ static const char *identified(const json_t *device)
 
 void rv_print_list(const struct rv_face *face, const json_t *result)
 {
-    const char *bold = rv_style(face->colour_out, "bold"), *off = rv_style(face->colour_out, "off");
+    const char *bold = rv_style(face->colour_out, "bold"), *off = rv_style(face->colour_out, N_("off"));
     json_t *device;
     size_t i;
     if (json_array_size(json_object_get(result, "devices")) == 0) {
-        puts("No device is attached.");
+        puts(_("No device is attached."));
         if (strcmp(rv_json_text(result, "usbmux", ""), "missing") == 0)
-            puts("The usbmux service does not answer: a device in Normal mode is seen only with it (package usbmuxd).");
+            puts(_(
+                "The usbmux service does not answer: a device in Normal mode is seen only with it (package usbmuxd)."));
         return;
     }
-    printf("%s%2s  %-22s %-14s %-14s %s%s\n", bold, "#", "DEVICE", "MODE", "SERIAL", "ECID / UDID", off);
+    printf("%s%2s  %-22s %-14s %-14s %s%s\n", bold, "#", _("DEVICE"), _("MODE"), _("SERIAL"), "ECID / UDID", off);
     json_array_foreach (json_object_get(result, "devices"), i, device) {
         long long index = json_integer_value(json_object_get(device, "index"));
-        printf("%2lld  %-22.40s %-14s %-14s %s%s\n", index, called(device), rv_json_text(device, "mode_words", "?"),
+        printf("%2lld  %-22.40s %-14s %-14s %s%s\n", index, called(device), rv_json_words(device, "mode_words", "?"),
                rv_json_text(device, "serial", "-"), rv_json_text(device, "ecid", rv_json_text(device, "udid", "-")),
-               json_is_false(json_object_get(device, "permitted")) ? "  (no permission)" : "");
+               json_is_false(json_object_get(device, "permitted")) ? _("  (no permission)") : "");
     }
 }
 
 static void fact(const char *name, const char *value)
 {
     if (value != NULL && *value != '\0')
-        printf("  %-*s %s\n", COLUMN, name, value);
+        printf("  %-*s %s\n", COLUMN, rv_translated(name), value);
 }
 
 static void fact_yes(const char *name, const json_t *value, const char *yes, const char *no)
 {
     if (json_is_boolean(value))
-        fact(name, json_is_true(value) ? yes : no);
+        fact(name, rv_translated(json_is_true(value) ? yes : no));
 }
 
 static void print_storage(const json_t *storage)
@@ -61,9 +63,9 @@ static void print_storage(const json_t *storage)
     rv_text_size((uint64_t)json_integer_value(total), all, sizeof all);
     snprintf(text, sizeof text, "%s", all);
     if (json_is_integer(free_room))
-        snprintf(text, sizeof text, "%s, %s free", all,
+        snprintf(text, sizeof text, _("%s, %s free"), all,
                  rv_text_size((uint64_t)json_integer_value(free_room), left, sizeof left));
-    fact("Storage", text);
+    fact(N_("Storage"), text);
 }
 
 static void print_battery(const json_t *battery)
@@ -73,8 +75,8 @@ static void print_battery(const json_t *battery)
     if (!json_is_integer(percent))
         return;
     snprintf(text, sizeof text, "%lld %%%s", (long long)json_integer_value(percent),
-             json_is_true(json_object_get(battery, "charging")) ? ", charging" : "");
-    fact("Battery", text);
+             json_is_true(json_object_get(battery, "charging")) ? _(", charging") : "");
+    fact(N_("Battery"), text);
 }
 
 static void print_version(const json_t *device)
@@ -109,43 +111,44 @@ static void print_chip(const json_t *device)
     for (char *at = text; *at != '\0'; at++)
         if (*at >= 'a' && *at <= 'f')
             *at = (char)(*at - 'a' + 'A');
-    fact("Chip / board", text);
+    fact(N_("Chip / board"), text);
 }
 
 void rv_print_info(const struct rv_face *face, const json_t *result)
 {
     static const struct {
         const char *key, *name;
-    } texts[] = { { "activation", "Activation" },
-                  { "baseband", "Modem firmware" },
-                  { "imei", "IMEI" },
-                  { "phone_number", "Phone number" },
-                  { "model_number", "Model number" },
-                  { "rom", "Boot ROM" },
-                  { "trust", "Trust" } };
+    } texts[] = { { "activation", N_("Activation") },
+                  { "baseband", N_("Modem firmware") },
+                  { "imei", N_("IMEI") },
+                  { "phone_number", N_("Phone number") },
+                  { "model_number", N_("Model number") },
+                  { "rom", N_("Boot ROM") },
+                  { "trust", N_("Trust") } };
     const json_t *device = json_object_get(result, "device"), *backup = json_object_get(result, "newest_backup");
-    printf("%s%s%s\n", rv_style(face->colour_out, "bold"), called(device), rv_style(face->colour_out, "off"));
-    fact("Model", rv_json_text(device, "name", NULL));
-    fact("Product type", rv_json_text(device, "product_type", NULL));
-    fact("Mode", rv_json_text(device, "mode_words", NULL));
+    printf("%s%s%s\n", rv_style(face->colour_out, "bold"), called(device), rv_style(face->colour_out, N_("off")));
+    fact(N_("Model"), rv_json_text(device, "name", NULL));
+    fact(N_("Product type"), rv_json_text(device, "product_type", NULL));
+    fact(N_("Mode"), rv_json_words(device, "mode_words", NULL));
     print_version(device);
-    fact("Serial number", rv_json_text(device, "serial", NULL));
-    fact("ECID", rv_json_text(device, "ecid", NULL));
-    fact("UDID", rv_json_text(device, "udid", NULL));
+    fact(N_("Serial number"), rv_json_text(device, "serial", NULL));
+    fact(N_("ECID"), rv_json_text(device, "ecid", NULL));
+    fact(N_("UDID"), rv_json_text(device, "udid", NULL));
     print_chip(device);
     print_battery(json_object_get(result, "battery"));
     print_storage(json_object_get(result, "storage"));
     for (size_t i = 0; i < RV_COUNT(texts); i++)
         fact(texts[i].name, rv_json_text(result, texts[i].key, NULL));
-    fact_yes("Find My", json_object_get(result, "find_my"), "on", "off");
-    fact_yes("Trusts this computer", json_object_get(result, "trusted"), "yes", "no");
-    fact_yes("Passcode", json_object_get(result, "locked"), "locked", "unlocked");
-    fact_yes("Backups encrypted", json_object_get(json_object_get(result, "backup"), "encrypted"), "yes", "no");
+    fact_yes(N_("Find My"), json_object_get(result, "find_my"), N_("on"), N_("off"));
+    fact_yes(N_("Trusts this computer"), json_object_get(result, "trusted"), N_("yes"), N_("no"));
+    fact_yes(N_("Passcode"), json_object_get(result, N_("locked")), N_("locked"), N_("unlocked"));
+    fact_yes(N_("Backups encrypted"), json_object_get(json_object_get(result, "backup"), "encrypted"), N_("yes"),
+             N_("no"));
     print_settings(json_object_get(result, "iboot_settings"));
     if (json_is_object(backup))
-        fact("Newest backup here", rv_json_text(backup, "date", "of unknown date"));
+        fact(N_("Newest backup here"), rv_json_text(backup, "date", _("of unknown date")));
     else
-        fact("Newest backup here", "none");
+        fact(N_("Newest backup here"), _("none"));
 }
 
 void rv_print_mode(const struct rv_face *face, const json_t *result)
@@ -153,9 +156,9 @@ void rv_print_mode(const struct rv_face *face, const json_t *result)
     const json_t *device = json_object_get(result, "device");
     const char *was = rv_json_text(result, "was", ""), *now = rv_json_text(result, "now", "");
     bool same = strcmp(was, now) == 0 && strcmp(face->command->name, "restart") != 0;
-    printf("%s%s%s (%s) is %s in %s.\n", rv_style(face->colour_out, "bold"), called(device),
-           rv_style(face->colour_out, "off"), identified(device), same ? "already" : "now",
-           rv_json_text(device, "mode_words", "an unknown mode"));
+    printf(_("%s%s%s (%s) is %s in %s.\n"), rv_style(face->colour_out, "bold"), called(device),
+           rv_style(face->colour_out, N_("off")), identified(device), same ? _("already") : _("now"),
+           rv_json_words(device, "mode_words", N_("an unknown mode")));
     if (strcmp(now, "recovery") == 0 && strcmp(was, "normal") == 0)
-        puts("next: `revive recovery exit` starts its system again; nothing on it was changed.");
+        puts(_("next: `revive recovery exit` starts its system again; nothing on it was changed."));
 }

@@ -2,11 +2,15 @@
 /* `revive doctor`: one line a check, its trouble and what mends it below. */
 #include "cli/print.h"
 
+#include "base/language.h"
+
 #include <string.h>
 
 static const char *mark_of(const char *state)
 {
-    static const char *const marks[][2] = { { "fine", "ok" }, { "note", "note" }, { "trouble", "TROUBLE" } };
+    static const char *const marks[][2] = { { "fine", N_("ok") },
+                                            { "note", N_("note") },
+                                            { "trouble", N_("TROUBLE") } };
     for (size_t i = 0; i < RV_COUNT(marks); i++)
         if (strcmp(state, marks[i][0]) == 0)
             return marks[i][1];
@@ -25,19 +29,19 @@ void rv_print_doctor(const struct rv_face *face, const json_t *result)
     size_t i;
     json_array_foreach (json_object_get(result, "checks"), i, one) {
         const char *state = rv_json_text(one, "state", "unknown"), *mend = rv_json_text(one, "mend", NULL);
-        printf("%s%-8s%s%s\n         %s\n", rv_style(face->colour_out, colour_of(state)), mark_of(state), off,
-               rv_json_text(one, "title", "?"), rv_json_text(one, "words", ""));
+        printf("%s%-8s%s%s\n         %s\n", rv_style(face->colour_out, colour_of(state)), rv_translated(mark_of(state)), off,
+               rv_json_words(one, "title", "?"), rv_json_words(one, "words", ""));
         if (json_is_true(json_object_get(one, "mended")))
-            puts("         it was mended just now");
+            puts(_("         it was mended just now"));
         if (mend != NULL)
-            printf("         mend it: %s\n", mend);
+            printf(_("         mend it: %s\n"), mend);
     }
     json_object_foreach (json_object_get(result, "settings"), key, one)
         if (json_is_string(one))
-            printf("set      %s = %s\n", key, json_string_value(one));
+            printf(_("set      %s = %s\n"), key, json_string_value(one));
     long long troubles = (long long)json_integer_value(json_object_get(result, "troubles"));
     if (json_integer_value(json_object_get(result, "fixable")) > 0)
-        puts("`revive doctor --fix` mends some of it: it shows each command and asks before it runs.");
+        puts(_("`revive doctor --fix` mends some of it: it shows each command and asks before it runs."));
     printf("%s\n",
-           troubles == 0 ? "No trouble was found on this computer." : "Mend the first trouble first, then look again.");
+           troubles == 0 ? _("No trouble was found on this computer.") : _("Mend the first trouble first, then look again."));
 }

@@ -2,6 +2,8 @@
 /* An error has four parts: what happened, why, what to do next, where the log is. */
 #include "cli/face.h"
 
+#include "base/language.h"
+
 #include <string.h>
 
 static void print_text(struct rv_face *face, const json_t *error)
@@ -11,21 +13,22 @@ static void print_text(struct rv_face *face, const json_t *error)
     json_t *one;
     size_t i;
     rv_progress_end(face);
-    fprintf(stderr, "%s%s%s\n", red, json_string_value(json_object_get(error, "title")), off);
-    fprintf(stderr, "%sWhy:%s\n", bold, off);
+    fprintf(stderr, "%s%s%s\n", red, rv_translated(json_string_value(json_object_get(error, "title"))), off);
+    fprintf(stderr, _("%sWhy:%s\n"), bold, off);
     json_array_foreach (json_object_get(error, "causes"), i, one)
-        fprintf(stderr, "  %*s%s%s\n", (int)(2 * i), "", i > 0 ? "because: " : "", json_string_value(one));
+        fprintf(stderr, "  %*s%s%s\n", (int)(2 * i), "", i > 0 ? _("because: ") : "", json_string_value(one));
     const json_t *itunes = json_object_get(error, "itunes_code");
     const char *name = json_string_value(json_object_get(json_object_get(error, "itunes"), "name"));
     if (json_is_integer(itunes))
-        fprintf(stderr, "  (iTunes and Finder call this error %lld%s%s; `revive explain %lld` says more)\n",
-                (long long)json_integer_value(itunes), name != NULL ? ": " : "", name != NULL ? name : "",
-                (long long)json_integer_value(itunes));
-    fprintf(stderr, "%sWhat to do next:%s\n", bold, off);
+        fprintf(stderr, _("  (iTunes and Finder call this error %lld%s%s; `revive explain %lld` says more)\n"),
+                (long long)json_integer_value(itunes), name != NULL ? ": " : "",
+                name != NULL ? rv_translated(name) : "", (long long)json_integer_value(itunes));
+    fprintf(stderr, _("%sWhat to do next:%s\n"), bold, off);
     json_array_foreach (json_object_get(error, "actions"), i, one)
-        fprintf(stderr, "  %zu. %s\n", i + 1, json_string_value(one));
+        fprintf(stderr, "  %zu. %s\n", i + 1, rv_translated(json_string_value(one)));
     const char *log = json_string_value(json_object_get(error, "log"));
-    fprintf(stderr, "%sLog:%s %s\n", bold, off, log != NULL ? log : "none was kept; run it again with --log FILE");
+    fprintf(stderr, _("%sLog:%s %s\n"), bold, off,
+            log != NULL ? log : _("none was kept; run it again with --log FILE"));
     fflush(stderr);
 }
 

@@ -2,15 +2,17 @@
 /* A guide is read by a person with the phone in the other hand: numbered steps, no line too long. */
 #include "cli/print.h"
 
+#include "base/language.h"
+
 enum { COLUMN = 24, WIDTH_MIN = 40, WIDTH_MAX = 100, INDENT = 4 };
 
 static void print_topics(const json_t *topics)
 {
     size_t i;
     json_t *topic;
-    puts("Topics (`revive guide TOPIC`, or ask in your own words):\n");
+    puts(_("Topics (`revive guide TOPIC`, or ask in your own words):\n"));
     json_array_foreach (topics, i, topic)
-        printf("  %-*s %s\n", COLUMN, rv_json_text(topic, "topic", ""), rv_json_text(topic, "title", ""));
+        printf("  %-*s %s\n", COLUMN, rv_json_text(topic, "topic", ""), rv_json_words(topic, "title", ""));
 }
 
 void rv_print_guide(const struct rv_face *face, const json_t *result)
@@ -23,9 +25,9 @@ void rv_print_guide(const struct rv_face *face, const json_t *result)
         print_topics(topics);
         return;
     }
-    printf("%s%s%s\n\n", rv_style(face->colour_out, "bold"), rv_json_text(result, "title", ""),
+    printf("%s%s%s\n\n", rv_style(face->colour_out, "bold"), rv_json_words(result, "title", ""),
            rv_style(face->colour_out, "off"));
-    rv_print_wrapped(rv_json_text(result, "answer", ""), 0, width);
+    rv_print_wrapped(rv_json_words(result, "answer", ""), 0, width);
     putchar('\n');
     json_array_foreach (json_object_get(result, "steps"), i, line) {
         char mark[24];
@@ -33,7 +35,7 @@ void rv_print_guide(const struct rv_face *face, const json_t *result)
         rv_print_hanging(mark, json_string_value(line), INDENT, width);
     }
     if (json_array_size(json_object_get(result, "with_revive")) > 0)
-        puts("\nWith revive:");
+        puts(_("\nWith revive:"));
     json_array_foreach (json_object_get(result, "with_revive"), i, line)
         rv_print_wrapped(json_string_value(line), INDENT, width);
 }

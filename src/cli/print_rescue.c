@@ -2,6 +2,7 @@
 /* A rescue in words: what is wrong, the one next step, and at the end what was done. */
 #include "cli/print.h"
 
+#include "base/language.h"
 #include "base/text.h"
 
 #include <string.h>
@@ -23,10 +24,10 @@ void rv_offer_show(struct rv_face *face, const struct rv_event *event)
         return;
     rv_progress_end(face);
     fprintf(stderr, "\n%s%s%s\n", bold, offer->subject, off);
-    rv_write_hanging(stderr, "", offer->why, INDENT, width);
-    fprintf(stderr, "%sNext: %s%s\n", bold, offer->title, off);
+    rv_write_hanging(stderr, "", rv_translated(offer->why), INDENT, width);
+    fprintf(stderr, _("%sNext: %s%s\n"), bold, rv_translated(offer->title), off);
     if (offer->words[0] != '\0')
-        rv_write_hanging(stderr, "", offer->words, INDENT, width);
+        rv_write_hanging(stderr, "", rv_translated(offer->words), INDENT, width);
     fputc('\n', stderr);
     fflush(stderr);
 }
@@ -36,16 +37,16 @@ void rv_print_rescue(const struct rv_face *face, const json_t *result)
     const char *fate = rv_json_text(result, "data", "untouched");
     const char *bold = rv_style(face->colour_out, "bold"), *off = rv_style(face->colour_out, "off");
     size_t taken = json_array_size(json_object_get(result, "tries"));
-    rv_print_wrapped(rv_json_text(json_object_get(result, "offer"), "why", ""), 0, width_of(face));
+    rv_print_wrapped(rv_json_words(json_object_get(result, "offer"), "why", ""), 0, width_of(face));
     if (taken == 0)
         return;
     printf("%s%s%s\n", bold,
-           strcmp(fate, "erased") == 0 ? "The device was erased and has a new system."
-           : strcmp(fate, "kept") == 0 ? "Its system was installed again; your data was kept."
-                                       : "Nothing on it was changed; your data is as it was.",
+           strcmp(fate, "erased") == 0 ? _("The device was erased and has a new system.")
+           : strcmp(fate, "kept") == 0 ? _("Its system was installed again; your data was kept.")
+                                       : _("Nothing on it was changed; your data is as it was."),
            off);
     if (strcmp(fate, "erased") != 0)
-        printf("If you have no backup of it yet, make one now.\n");
+        printf(_("If you have no backup of it yet, make one now.\n"));
 }
 
 void rv_print_report(const struct rv_face *face, const json_t *result)

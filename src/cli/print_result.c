@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/print.h"
 
+#include "base/language.h"
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -10,6 +11,11 @@ const char *rv_json_text(const json_t *object, const char *key, const char *othe
 {
     const char *text = json_string_value(json_object_get(object, key));
     return text != NULL && *text != '\0' ? text : otherwise;
+}
+
+const char *rv_json_words(const json_t *object, const char *key, const char *otherwise)
+{
+    return rv_translated(rv_json_text(object, key, otherwise));
 }
 
 void rv_write_hanging(FILE *out, const char *mark, const char *text, int indent, int width)

@@ -2,6 +2,8 @@
 /* `revive` alone, for a person who may be frightened: which device, what is wrong, the one next thing. */
 #include "cli/print.h"
 
+#include "base/language.h"
+
 #include <string.h>
 
 enum { INDENT = 3 };
@@ -16,18 +18,18 @@ static void print_one(const struct rv_face *face, const json_t *device, bool num
     const char *bold = rv_style(face->colour_out, "bold"), *off = rv_style(face->colour_out, "off");
     if (numbered)
         printf("%lld: ", (long long)json_integer_value(json_object_get(device, "index")));
-    printf("%s%s%s", bold, rv_json_text(device, "name", "Apple device"), off);
+    printf("%s%s%s", bold, rv_json_text(device, "name", _("Apple device")), off);
     if (own != NULL)
         printf(" \"%s\"", own);
     if (version != NULL)
-        printf(", iOS %s", version);
+        printf(_(", iOS %s"), version);
     if (serial != NULL)
-        printf(", serial %s", serial);
-    printf(" (%s)\n", rv_json_text(device, "mode_words", "?"));
-    rv_print_wrapped(rv_json_text(device, "state_words", ""), INDENT, width);
+        printf(_(", serial %s"), serial);
+    printf(" (%s)\n", rv_json_words(device, "mode_words", "?"));
+    rv_print_wrapped(rv_json_words(device, "state_words", ""), INDENT, width);
     if (command != NULL)
-        printf("%*sNext: %s%s%s\n", INDENT, "", bold, command, off);
-    rv_print_wrapped(rv_json_text(next, "words", ""), command != NULL ? INDENT + 6 : INDENT, width);
+        printf(_("%*sNext: %s%s%s\n"), INDENT, "", bold, command, off);
+    rv_print_wrapped(rv_json_words(next, "words", ""), command != NULL ? INDENT + 6 : INDENT, width);
 }
 
 void rv_print_status(const struct rv_face *face, const json_t *result)

@@ -2,6 +2,7 @@
 /* Progress for a person, on stderr: a live bar on a terminal, else a line a step and at most one a second inside it. */
 #include "cli/print.h"
 
+#include "base/language.h"
 #include "base/text.h"
 
 #include <string.h>
@@ -10,7 +11,7 @@ enum { BAR_CELLS = 24, LINE_MAX = 640, BAR_EVERY_MS = 100, PLAIN_EVERY_MS = 1000
 
 static void copy_clean(char *to, size_t room, const char *text)
 {
-    snprintf(to, room, "%s", text != NULL ? text : "");
+    snprintf(to, room, "%s", text != NULL ? rv_translated(text) : "");
     rv_text_clean(to);
 }
 
@@ -31,9 +32,9 @@ static bool counts_bytes(const struct rv_event *event)
 static void seconds_words(double left, char *out, size_t room)
 {
     if (left >= 90)
-        snprintf(out, room, ", %.0f min left", left / 60 + 0.5);
+        snprintf(out, room, _(", %.0f min left"), left / 60 + 0.5);
     else
-        snprintf(out, room, ", %.0f s left", left + 0.5);
+        snprintf(out, room, _(", %.0f s left"), left + 0.5);
 }
 
 /* ", 3.1 MB/s, 2 min left", or "" while there is nothing to say yet. */
@@ -67,7 +68,7 @@ static void amount_words(const struct rv_event *event, char *out, size_t room)
     char done[32], total[32];
     *out = '\0';
     if (counts_bytes(event))
-        snprintf(out, room, " %s of %s", rv_text_size(event->done, done, sizeof done),
+        snprintf(out, room, _(" %s of %s"), rv_text_size(event->done, done, sizeof done),
                  rv_text_size(event->total, total, sizeof total));
 }
 
@@ -75,7 +76,7 @@ static void amount_words(const struct rv_event *event, char *out, size_t room)
 static const char *progress_words(const struct rv_face *face, const struct rv_event *event, char *out, size_t room)
 {
     copy_clean(out, room, event->text != NULL && strchr(event->text, ' ') != NULL ? event->text : face->progress.words);
-    return out[0] != '\0' ? out : "Working";
+    return out[0] != '\0' ? out : _("Working");
 }
 
 static void show_bar(struct rv_face *face, const struct rv_event *event)
@@ -134,7 +135,7 @@ static void show_words(const struct rv_face *face, const struct rv_event *event)
     bool warns = event->kind == RV_EVENT_WARNING;
     char mark[48] = "";
     if (warns)
-        snprintf(mark, sizeof mark, "%swarning:%s ", rv_style(face->colour_err, "yellow"),
+        snprintf(mark, sizeof mark, _("%swarning:%s "), rv_style(face->colour_err, "yellow"),
                  rv_style(face->colour_err, "off"));
     rv_write_paragraphs(stderr, mark, event->text != NULL ? event->text : "", warns ? MARKED : 0, rv_note_width(face));
 }
@@ -164,7 +165,7 @@ void rv_progress_show(struct rv_face *face, const struct rv_event *event)
     else if (event->kind == RV_EVENT_STEP)
         fprintf(stderr, "%s→%s %s\n", rv_style(colour, "bold"), rv_style(colour, "off"), face->progress.words);
     else if (event->kind == RV_EVENT_DEVICE)
-        fprintf(stderr, "%s  device: %s%s\n", rv_style(colour, "dim"), text, rv_style(colour, "off"));
+        fprintf(stderr, _("%s  device: %s%s\n"), rv_style(colour, "dim"), text, rv_style(colour, "off"));
     else
         fprintf(stderr, "%s\n", text);
     fflush(stderr);

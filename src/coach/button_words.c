@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coach/coach.h"
 
+#include "base/language.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -17,13 +19,14 @@ static const char *place(const struct rv_coach_group *g, const char *name, size_
                    { "u_place", g->up_place } };
     for (size_t i = 0; i < RV_COUNT(places); i++)
         if (strlen(places[i].name) == len && strncmp(places[i].name, name, len) == 0)
-            return places[i].value;
+            return rv_translated(places[i].value);
     return "";
 }
 
 void rv_coach_fill(const struct rv_coach_group *group, const char *text, char *out, size_t size)
 {
     size_t at = 0;
+    text = rv_translated(text);
     while (*text != '\0' && at + 1 < size) {
         const char *end = *text == '{' ? strchr(text, '}') : NULL;
         if (end == NULL) {
@@ -51,7 +54,7 @@ bool rv_coach_draw(const struct rv_coach_group *group, unsigned hold, unsigned t
     for (size_t i = 0; i <= index; i++)
         if (group->drawing[i] == NULL)
             return false;
-    for (const char *text = group->drawing[index]; *text != '\0' && at + 4 < size; text++) {
+    for (const char *text = rv_translated(group->drawing[index]); *text != '\0' && at + 4 < size; text++) {
         if (text[0] == '{' && text[1] != '\0' && text[2] == '}') {
             unsigned button = button_of(text[1]);
             memcpy(out + at, (hold & button) != 0 ? "[#]" : (tap & button) != 0 ? "[o]" : "[ ]", 3);
@@ -76,7 +79,7 @@ void rv_coach_buttons(const struct rv_coach_group *group, unsigned buttons, char
     for (size_t i = 0; i < RV_COUNT(all); i++) {
         if ((buttons & all[i].button) == 0 || at >= size)
             continue;
-        int n = snprintf(out + at, size - at, "%s%s", at > 0 ? " + " : "", all[i].name);
+        int n = snprintf(out + at, size - at, "%s%s", at > 0 ? " + " : "", rv_translated(all[i].name));
         at += n > 0 ? (size_t)n : 0;
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The button coach: what stands on paper, and the live one. */
+#include "base/language.h"
 #include "base/text.h"
 #include "coach/follow.h"
 #include "command/device_json.h"
@@ -132,21 +133,21 @@ static void put_ways(json_t *result, const struct rv_coach_group *group, enum rv
     json_t *ways = json_array();
     const struct rv_coach_script *buttons = rv_coach_script(group->kind, goal, RV_COACH_BY_BUTTONS);
     const struct rv_coach_script *cable = rv_coach_script(group->kind, goal, RV_COACH_BY_CABLE);
-    json_array_append_new(ways, way_json(group, buttons, "Cable in the computer, then:"));
+    json_array_append_new(ways, way_json(group, buttons, N_("Cable in the computer, then:")));
     if (cable != NULL)
-        json_array_append_new(ways, way_json(group, cable, "Another way, from a device that is switched off:"));
+        json_array_append_new(ways, way_json(group, cable, N_("Another way, from a device that is switched off:")));
     json_object_set_new(result, "ways", ways);
     json_t *hints = json_array();
     if (goal == RV_COACH_DFU)
         add_filled(hints, group,
-                   "No backup can be made from DFU mode: make one first, if the {device} still works. Entering and "
-                   "leaving DFU mode changes nothing and erases nothing. Older firmware cannot be installed from there "
-                   "either: Apple signs only current versions.");
+                   N_("No backup can be made from DFU mode: make one first, if the {device} still works. Entering and "
+                      "leaving DFU mode changes nothing and erases nothing. Older firmware cannot be installed from "
+                      "there either: Apple signs only current versions."));
     if (goal == RV_COACH_RECOVERY)
         add_filled(
             hints, group,
-            "Nothing on the {device} is changed by this. It leaves Recovery mode by itself after some 15 minutes, "
-            "or by `revive recovery exit`.");
+            N_("Nothing on the {device} is changed by this. It leaves Recovery mode by itself after some 15 minutes, "
+               "or by `revive recovery exit`."));
     json_object_set_new(result, "hints", hints);
 }
 
@@ -168,9 +169,9 @@ static bool ask_before_dfu(struct rv_run *run, const struct rv_device *device, s
     }
     static const struct rv_question question = {
         .id = "coach-dfu-damage",
-        .text = "Has the device been wet, is its screen cracked or its socket broken? New firmware can leave a device "
-                "with such damage without life: save its data first, and let a service look at it. Is it free of such "
-                "damage, and shall we go on to DFU mode?",
+        .text = N_("Has the device been wet, is its screen cracked or its socket broken? New firmware can leave a "
+                   "device with such damage without life: save its data first, and let a service look at it. Is it "
+                   "free of such damage, and shall we go on to DFU mode?"),
     };
     return rv_ask(ctx, &question, err);
 }

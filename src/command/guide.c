@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `revive guide`: a topic's steps in the words of the device's iOS and of the computer's own program. */
+#include "base/language.h"
 #include "base/text.h"
 #include "command/args.h"
 #include "command/verbs.h"
@@ -31,6 +32,7 @@ static json_t *worded(const char *text, const struct wording *wording)
 {
     char out[TEXT_MAX];
     size_t used = 0;
+    text = rv_translated(text);
     while (*text != '\0' && used < sizeof out - 1) {
         const char *end = *text == '{' ? strchr(text, '}') : NULL;
         const char *word =
@@ -39,6 +41,7 @@ static json_t *worded(const char *text, const struct wording *wording)
             out[used++] = *text++;
             continue;
         }
+        word = rv_translated(word);
         size_t len = strnlen(word, sizeof out - 1 - used);
         memcpy(out + used, word, len);
         used += len;

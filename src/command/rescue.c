@@ -5,6 +5,7 @@
  */
 #include "command/rescue.h"
 
+#include "base/language.h"
 #include "base/text.h"
 #include "command/device_json.h"
 #include "command/triage.h"
@@ -75,8 +76,8 @@ static bool watch(struct rv_rescue *r, enum rv_rhythm_verdict *rhythm, struct rv
     if (r->watched || (r->seen && !running))
         return true;
     rv_tell_step(r->run->ctx, "watch-rhythm",
-                 running ? "Watching for a minute whether it stays on: leave the cable in"
-                         : "Nothing is on the cable: looking for a minute whether something comes");
+                 running ? N_("Watching for a minute whether it stays on: leave the cable in")
+                         : N_("Nothing is on the cable: looking for a minute whether something comes"));
     return rv_fleet_watch_rhythm(r->fleet, r->seen ? &r->device : NULL, rhythm, err);
 }
 
@@ -166,8 +167,8 @@ static void tell_offer(struct rv_rescue *r, const struct sight *sight, const str
     const struct rv_rung *rung = &rv_rungs[decision->offer];
     const char *name = r->device.identity.name;
     char subject[192];
-    snprintf(subject, sizeof subject, "%s%s%s", name[0] != '\0' ? name : "Device", r->seen ? " in " : "",
-             r->seen ? rv_mode_words(r->device.mode) : "");
+    snprintf(subject, sizeof subject, "%s%s%s", name[0] != '\0' ? name : _("Device"), r->seen ? _(" in ") : "",
+             r->seen ? _(rv_mode_words(r->device.mode)) : "");
     struct rv_event_offer offer = {
         .state = sight->state,
         .subject = subject,
@@ -272,7 +273,7 @@ static bool leave_out(struct rv_rescue *r, enum rv_rung_id rung, struct rv_error
 {
     struct rv_error no = { 0 };
     static const struct rv_question question = {
-        "rescue-leave-out", "Leave this step out, and look at the next one? (n: stop here; nothing is lost)", NULL
+        "rescue-leave-out", N_("Leave this step out, and look at the next one? (n: stop here; nothing is lost)"), NULL
     };
     if (r->run->ctx->ask == NULL || rv_rungs[rung].data == RV_DATA_ERASED || !rv_ask(r->run->ctx, &question, &no))
         return false;
@@ -288,7 +289,7 @@ static bool agreed(struct rv_rescue *r, enum rv_rung_id rung, struct rv_error *e
     if (rv_rungs[rung].data == RV_DATA_ERASED)
         return true; /* its own road wants the device's name typed */
     snprintf(id, sizeof id, "rescue-%s", rv_rungs[rung].id);
-    snprintf(text, sizeof text, "%s: shall we do that now?", rv_rungs[rung].title);
+    snprintf(text, sizeof text, _("%s: shall we do that now?"), _(rv_rungs[rung].title));
     return rv_ask(r->run->ctx, &(struct rv_question){ id, text, NULL }, err);
 }
 
@@ -308,7 +309,7 @@ static void tell_failure(struct rv_rescue *r, enum rv_rung_id rung, const struct
 static void ask_whether_gone(struct rv_rescue *r)
 {
     struct rv_error no = { 0 };
-    static const struct rv_question question = { "rescue-gone", "Look at the device: is the trouble gone?", NULL };
+    static const struct rv_question question = { "rescue-gone", N_("Look at the device: is the trouble gone?"), NULL };
     if (r->looks != RV_LOOKS_NONE && r->looks != RV_LOOKS_LOCKED_OUT && r->device.mode == RV_MODE_NORMAL &&
         rv_ask(r->run->ctx, &question, &no))
         r->looks = RV_LOOKS_NONE;
@@ -356,12 +357,11 @@ static bool take(struct rv_rescue *r, enum rv_rung_id rung, struct rv_error *err
 static bool ask_what_is_wrong(struct rv_rescue *r)
 {
     struct rv_error no = { 0 };
-    static const struct rv_question question = {
-        "rescue-something-else",
-        "Seen from here it is well. Is something else wrong with it all the same (it hangs, "
-        "battery, buttons, display, touch)?",
-        NULL
-    };
+    static const struct rv_question question = { "rescue-something-else",
+                                                 N_("Seen from here it is well. Is something else wrong with it all "
+                                                    "the same (it hangs, battery, buttons, display, "
+                                                    "touch)?"),
+                                                 NULL };
     if (r->run->ctx->assume_yes || r->run->ctx->ask == NULL || !rv_ask(r->run->ctx, &question, &no))
         return false;
     r->looks = RV_LOOKS_SOFTWARE;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/language.h"
 #include "base/text.h"
 #include "command/firmware_fetch.h"
 #include "command/install_job.h"
@@ -19,9 +20,9 @@ bool rv_command_agree_erase(struct rv_run *run, const struct rv_device *device, 
     char name[128], text[600];
     device_name(device, name, sizeof name);
     snprintf(text, sizeof text,
-             "This ERASES everything on %s: photos, messages, apps, settings. Nothing of it can be brought back "
-             "without a backup. If Find My is on, the device asks for its owner's Apple Account afterwards. "
-             "`revive update` installs the same system and keeps the data.",
+             _("This ERASES everything on %s: photos, messages, apps, settings. Nothing of it can be brought back "
+               "without a backup. If Find My is on, the device asks for its owner's Apple Account afterwards. "
+               "`revive update` installs the same system and keeps the data."),
              name);
     struct rv_question question = { "erase-device", text, name };
     return run->ctx->assume_yes || (run->ctx->ask != NULL && run->ctx->ask(run->ctx->ask_context, &question)) ||

@@ -4,6 +4,7 @@
  * person can put the device into Recovery mode by hand, and where that does not work, into DFU mode. Nothing on the
  * device is lost by either. It is asked first; where nobody can be asked, the failure stays what it was.
  */
+#include "base/language.h"
 #include "restore/internal.h"
 
 #include "coach/coach.h"
@@ -23,9 +24,9 @@ struct door {
 
 static const struct door doors[] = {
     { RV_MODE_NORMAL, RV_MODE_RECOVERY, RV_MODE_BIT(RV_MODE_RECOVERY) | RV_MODE_BIT(RV_MODE_DFU), "recovery-by-hand",
-      "Waiting for the device in Recovery mode, put there by hand", "recovery-by-hand" },
+      N_("Waiting for the device in Recovery mode, put there by hand"), "recovery-by-hand" },
     { RV_MODE_RECOVERY, RV_MODE_DFU, RV_MODE_BIT(RV_MODE_DFU), "dfu-by-hand",
-      "Waiting for the device in DFU mode, put there by hand", "dfu-by-hand" },
+      N_("Waiting for the device in DFU mode, put there by hand"), "dfu-by-hand" },
 };
 
 /* ---- the question ---- */
@@ -53,12 +54,12 @@ static void put_question(const struct rv_restore *r, const struct door *door, co
                          size_t out_size)
 {
     int n = snprintf(out, out_size,
-                     "The device cannot be used in %s: %.150s. It can be put into %s by hand, with the cable left in; "
-                     "nothing on it is lost by that.",
-                     rv_mode_words(door->shut), why->text[0], rv_mode_words(door->next));
+                     _("The device cannot be used in %s: %.150s. It can be put into %s by hand, with the cable left "
+                       "in; nothing on it is lost by that."),
+                     _(rv_mode_words(door->shut)), why->text[0], _(rv_mode_words(door->next)));
     size_t at = n < 0 ? 0 : (size_t)n < out_size ? (size_t)n : out_size - 1;
     at += put_buttons(r, door->next, out + at, out_size - at);
-    snprintf(out + at, out_size - at, "\nrevive waits %d minutes for it. Go on that way?", BY_HAND_MS / 60000);
+    snprintf(out + at, out_size - at, _("\nrevive waits %d minutes for it. Go on that way?"), BY_HAND_MS / 60000);
 }
 
 static bool agreed(struct rv_restore *r, const struct door *door, const struct rv_error *why)

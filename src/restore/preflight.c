@@ -4,6 +4,7 @@
  * a backup, and (stake.c) whose device is it and will the power last. After this step only the ticket stands between a
  * person and the work.
  */
+#include "base/language.h"
 #include "restore/internal.h"
 
 #include "firmware/catalogue.h"
@@ -42,15 +43,15 @@ static void tell_work(struct rv_restore *r)
     const struct rv_firmware_version *v = rv_ipsw_version(r->ipsw);
     char when[32], path[1024];
     bool update = r->options->behavior == RV_BEHAVIOR_UPDATE;
-    rv_tell_note(r->ctx, "%s in %s: %s iOS %s (%s)%s.", id->name[0] ? id->name : "Device",
-                 rv_mode_words(r->device.mode), update ? "Update to" : "Erase and install", v->version, v->build,
-                 update ? ", data kept" : "");
+    rv_tell_note(r->ctx, "%s in %s: %s iOS %s (%s)%s.", id->name[0] ? id->name : _("Device"),
+                 _(rv_mode_words(r->device.mode)), update ? _("Update to") : _("Erase and install"), v->version,
+                 v->build, update ? _(", data kept") : "");
     if (rv_backup_newest(r->ctx, id, when, sizeof when, path, sizeof path))
         rv_tell_note(r->ctx, "Newest backup on this computer: %s UTC (%s).", when, path);
     else
         rv_tell_warning(r->ctx, "Newest backup on this computer: none found. %s",
-                        update ? "An Update keeps the data, but nobody can promise it for a damaged device."
-                               : "What is on the device now cannot be brought back afterwards.");
+                        update ? _("An Update keeps the data, but nobody can promise it for a damaged device.")
+                               : _("What is on the device now cannot be brought back afterwards."));
     if (update && r->device.mode != RV_MODE_NORMAL)
         rv_tell_note(r->ctx, "The first start may say \"Attempting data recovery\" and ask for the passcode: that is "
                              "normal, and it can take a while.");

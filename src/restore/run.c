@@ -6,6 +6,7 @@
 #include "restore/internal.h"
 #include "restore/patience.h"
 
+#include "base/language.h"
 #include "base/text.h"
 #include "device/identity.h"
 
@@ -121,7 +122,7 @@ static bool run_step(struct rv_restore *r, struct rv_error *err)
         first = *err;
         if (attempt >= RETRIES || !once_more(r, err))
             return false;
-        rv_tell_warning(r->ctx, "%s did not work (%s): trying once more", step->words, err->text[0]);
+        rv_tell_warning(r->ctx, "%s did not work (%s): trying once more", _(step->words), err->text[0]);
         memset(err, 0, sizeof *err);
     }
 }
@@ -213,8 +214,8 @@ static bool run_plan(struct rv_restore *r, struct rv_plan plan, size_t first, st
 static void tell_plan(struct rv_restore *r, struct rv_plan plan)
 {
     for (size_t i = 1; i < plan.count; i++)
-        rv_tell_note(r->ctx, "%zu. %s%s", i, plan.steps[i].words,
-                     plan.steps[i].flags & RV_STEP_ERASES ? " (erases everything on the device)" : "");
+        rv_tell_note(r->ctx, "%zu. %s%s", i, _(plan.steps[i].words),
+                     plan.steps[i].flags & RV_STEP_ERASES ? _(" (erases everything on the device)") : "");
 }
 
 static void mask_identifiers(struct rv_restore *r)
@@ -322,7 +323,7 @@ static void tell_state(struct rv_restore *r)
         return;
     enum rv_mode now = rv_restore_where(r, NULL, 1);
     if (now != RV_MODE_NONE)
-        rv_tell_warning(r->ctx, "The device is now in %s.", rv_mode_words(now));
+        rv_tell_warning(r->ctx, "The device is now in %s.", _(rv_mode_words(now)));
     else
         rv_tell_warning(r->ctx, "The device is not attached now (or is restarting).");
 }

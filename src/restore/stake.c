@@ -5,6 +5,7 @@
  */
 #include "restore/internal.h"
 
+#include "base/language.h"
 #include "base/text.h"
 #include "data/devices.h"
 #include "proto/iboot.h"
@@ -115,15 +116,15 @@ void rv_stake_read(struct rv_restore *r, struct rv_stake *out)
 static void tell_owner(struct rv_restore *r, const struct rv_stake *s)
 {
     bool erase = r->options->behavior == RV_BEHAVIOR_ERASE;
-    const char *mode = rv_mode_words(r->device.mode);
+    const char *mode = _(rv_mode_words(r->device.mode));
     if (s->activation[0] != '\0' && strcmp(s->activation, "Activated") != 0)
         rv_tell_note(r->ctx, "Activation: the device calls itself \"%s\".", s->activation);
     if (!erase && s->find_my == RV_YES)
         rv_tell_note(r->ctx, "Find My is on. An Update keeps everything, so nothing changes for its owner.");
     else if (!erase && s->find_my == RV_UNKNOWN)
         rv_tell_note(r->ctx, "Find My and Activation Lock: %s. An Update leaves them as they are.",
-                     r->device.mode == RV_MODE_NORMAL ? "the device does not tell them without being trusted"
-                                                      : "cannot be read in this mode");
+                     r->device.mode == RV_MODE_NORMAL ? _("the device does not tell them without being trusted")
+                                                      : _("cannot be read in this mode"));
     else if (erase && s->find_my == RV_YES)
         rv_tell_warning(r->ctx,
                         "Find My is ON. After erasing, the device is locked (Activation Lock): it can only be used "
@@ -133,7 +134,7 @@ static void tell_owner(struct rv_restore *r, const struct rv_stake *s)
         rv_tell_warning(r->ctx,
                         "Whether Find My is on cannot be read %s%s. If it is on, the device is locked after erasing "
                         "(Activation Lock) and asks for the Apple Account of its owner: have it at hand.",
-                        r->device.mode == RV_MODE_NORMAL ? "without being trusted" : "in ",
+                        r->device.mode == RV_MODE_NORMAL ? _("without being trusted") : _("in "),
                         r->device.mode == RV_MODE_NORMAL ? "" : mode);
 }
 
@@ -141,13 +142,13 @@ static void tell_power(struct rv_restore *r, const struct rv_stake *s)
 {
     if (s->battery_percent >= 0)
         rv_tell_note(r->ctx, "Battery of the device: %d %%%s.", s->battery_percent,
-                     s->charging == RV_YES ? ", charging" : "");
+                     s->charging == RV_YES ? _(", charging") : "");
     else if (r->device.mode == RV_MODE_NORMAL)
         rv_tell_note(r->ctx, "Battery: the device does not tell without being trusted; charge it if in doubt.");
     else
         rv_tell_note(r->ctx,
                      "Battery: cannot be read in %s; if the device was empty, let it charge for half an hour first.",
-                     rv_mode_words(r->device.mode));
+                     _(rv_mode_words(r->device.mode)));
     if (s->battery_percent >= BATTERY_LEAST && s->battery_percent < BATTERY_GOOD)
         rv_tell_warning(r->ctx, "The battery is at %d %%: enough to begin, but let it charge to %d %% if you can wait.",
                         s->battery_percent, BATTERY_GOOD);
@@ -157,7 +158,7 @@ static void tell_power(struct rv_restore *r, const struct rv_stake *s)
     rv_tell_note(r->ctx,
                  "Cable: use one that carries data (%s at the device), straight into the computer, and leave "
                  "it in until the end.",
-                 row == NULL || row->port[0] == '\0' ? "the one that came with it" : row->port);
+                 row == NULL || row->port[0] == '\0' ? _("the one that came with it") : row->port);
 }
 
 static void tell_fill(struct rv_restore *r, const struct rv_stake *s)
@@ -185,7 +186,8 @@ static bool ask_owner(struct rv_restore *r, const struct rv_stake *s, struct rv_
 {
     static const struct rv_question question = {
         "find-my",
-        "Find My is on: after erasing, the device asks for the Apple Account of its owner. Do you have it, and erase?",
+        N_("Find My is on: after erasing, the device asks for the Apple Account of its owner. Do you have it, and "
+           "erase?"),
         NULL,
     };
     if (r->options->behavior != RV_BEHAVIOR_ERASE || s->activation_lock != RV_YES || r->options->dry_run)

@@ -4,6 +4,7 @@
  * system runs it tells what later modes do not: the modem's state, and the one-time numbers that survive the restart
  * into Recovery mode, so that a refused signature or an unanswered question leaves the phone running as it was.
  */
+#include "base/language.h"
 #include "restore/internal.h"
 #include "restore/patience.h"
 
@@ -135,9 +136,9 @@ static bool go_without(struct rv_restore *r, const char *why, struct rv_error *e
 {
     char text[500];
     snprintf(text, sizeof text,
-             "The device did not put the key of your data aside (%.200s). The update works without it, and your data "
-             "stays, but the first start will say \"Attempting data recovery\", take long and ask for the passcode. "
-             "Go on all the same?",
+             _("The device did not put the key of your data aside (%.200s). The update works without it, and your data "
+               "stays, but the first start will say \"Attempting data recovery\", take long and ask for the passcode. "
+               "Go on all the same?"),
              why);
     struct rv_question question = { "without-stash-bag", text, NULL };
     return rv_ask(r->ctx, &question, err);

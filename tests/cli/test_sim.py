@@ -18,8 +18,8 @@ tap = Tap()
 folder = root / "scene"
 
 
-def revive(*words, timeout=120):
-    env = dict(os.environ, HOME=str(root), TMPDIR=str(root), XDG_STATE_HOME=str(root / "real-state"))
+def revive(*words, timeout=120, **more):
+    env = dict(os.environ, HOME=str(root), TMPDIR=str(root), XDG_STATE_HOME=str(root / "real-state"), **more)
     return subprocess.run([build / "revive", *words], env=env, capture_output=True, text=True,
                           stdin=subprocess.DEVNULL, timeout=timeout, check=False)
 
@@ -41,6 +41,9 @@ def a_scene_in_a_folder_stays_and_an_update_in_it_too():
     done = revive(f"--sim={folder}", "list", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     assert [d["mode"] for d in json.loads(done.stdout)["devices"]] == ["recovery"]
+    german = revive(f"--sim={folder}", LC_ALL="de_DE.UTF-8").stdout  # the first words to a frightened person
+    if (build / "po/de/LC_MESSAGES/revive.mo").exists():
+        assert "Wiederherstellungsmodus" in german and "Weiter: revive" in german and "It is" not in german, german
     done = revive(f"--sim={folder}", "update", "--ipsw", str(folder / "files" / "new.ipsw"), "--yes", "--json")
     last = json.loads(done.stdout.splitlines()[-1])
     assert done.returncode == 0 and last["data_kept"] is True and last["version"] == "11.3", done.stdout[-2000:]

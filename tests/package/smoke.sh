@@ -47,6 +47,8 @@ check "a whole Update of the virtual iPhone, data kept" sh -c \
 check "each command has its man page" sh -c \
     'for verb in update restore resume "recovery exit" info; do test -s /usr/share/man/man1/revive-$(echo $verb | tr " " -).1.gz || exit 1; done'
 check "the table of errors is a man page" sh -c 'zgrep -q 4013 /usr/share/man/man7/revive-errors.7.gz'
+check "it speaks German where that is wanted, without a locale package" sh -c \
+    'LC_ALL=de_DE.UTF-8 revive info 2>&1 | grep -q "Es wurde kein Gerät gefunden" && LC_ALL=C revive info 2>&1 | grep -q "No device was found"'
 check "completions stand where the three shells look" sh -c \
     'test -s /usr/share/bash-completion/completions/revive && test -s /usr/share/zsh/vendor-completions/_revive &&
      test -s /usr/share/fish/vendor_completions.d/revive.fish'
