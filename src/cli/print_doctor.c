@@ -29,8 +29,8 @@ void rv_print_doctor(const struct rv_face *face, const json_t *result)
     size_t i;
     json_array_foreach (json_object_get(result, "checks"), i, one) {
         const char *state = rv_json_text(one, "state", "unknown"), *mend = rv_json_text(one, "mend", NULL);
-        printf("%s%-8s%s%s\n         %s\n", rv_style(face->colour_out, colour_of(state)), rv_translated(mark_of(state)), off,
-               rv_json_words(one, "title", "?"), rv_json_words(one, "words", ""));
+        printf("%s%-8s%s%s\n         %s\n", rv_style(face->colour_out, colour_of(state)), rv_translated(mark_of(state)),
+               off, rv_json_words(one, "title", "?"), rv_json_words(one, "words", ""));
         if (json_is_true(json_object_get(one, "mended")))
             puts(_("         it was mended just now"));
         if (mend != NULL)
@@ -42,6 +42,6 @@ void rv_print_doctor(const struct rv_face *face, const json_t *result)
     long long troubles = (long long)json_integer_value(json_object_get(result, "troubles"));
     if (json_integer_value(json_object_get(result, "fixable")) > 0)
         puts(_("`revive doctor --fix` mends some of it: it shows each command and asks before it runs."));
-    printf("%s\n",
-           troubles == 0 ? _("No trouble was found on this computer.") : _("Mend the first trouble first, then look again."));
+    printf("%s\n", troubles == 0 ? _("No trouble was found on this computer.")
+                                 : _("Mend the first trouble first, then look again."));
 }
