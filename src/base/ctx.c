@@ -157,7 +157,7 @@ __attribute__((format(printf, 3, 0))) static void tell_text(struct rv_ctx *ctx, 
     va_copy(again, ap);
     vsnprintf(text, sizeof text, fmt, ap);
     log_event(ctx, NULL, text);
-    vsnprintf(text, sizeof text, _(fmt), again);
+    vsnprintf(text, sizeof text, rv_translated(fmt), again);
     va_end(again);
     if (ctx->event != NULL)
         ctx->event(ctx->event_context, &(struct rv_event){ .kind = kind, .text = text, .percent = -1 });
