@@ -197,8 +197,9 @@ LATE = ("Cryptex1,AppOS", "Cryptex1,AppTrustCache", "Cryptex1,AppVolume", "Crypt
         "Cryptex1,SystemVolume", "Ap,SystemVolumeCanonicalMetadata", "StaticTrustCache", "SystemVolume", "OS")
 
 
-# --component breaks the zip's checksum, which is the same for every file; --forge leaves the digest alone to tell.
-HOWS = {"OS": ("--component",), "Cryptex1,SystemOS": ("--component", "--forge")}
+# In a zip, one of each kind: --component breaks the checksum, --forge leaves the digest alone to tell.
+HOWS = {"OS": ("--component",), "Cryptex1,AppOS": ("--forge",), "Cryptex1,SystemOS": ("--component", "--forge"),
+        "Cryptex1,SystemTrustCache": ("--forge",), "SystemVolume": ("--forge",)}
 
 
 def turned_bit(path, seed):
@@ -231,7 +232,7 @@ def a_turned_bit_in_a_late_file_is_found_before_the_device_is_touched(build):
             put_back = turned_bit(folder / manifest[component]["Info"]["Path"], seed)
             refused(folder, component, "in a folder")
             put_back()
-            for how in HOWS.get(component, ("--forge",)):
+            for how in HOWS.get(component, ()):
                 shutil.copy(s.new_ipsw, bad)
                 s.sim("ipsw-damage", bad, how, component)
                 refused(bad, component, how)
