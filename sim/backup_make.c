@@ -3,9 +3,9 @@
  * A backup, full or of what changed: state `uploading` (files to Snapshot/), `moving` (to their places), `removing`
  * (what is no longer there), `finished`; the host sees Status.plist rewritten at each.
  */
+#include "sim/backup_make.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "sim/backup_run.h"
 #include "sim/db.h"
 #include "sim/model.h"
 
@@ -15,193 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BATCH_FILES = 256, BATCH_BYTES = 64 << 20, MOVE_FILES = 512, CHUNK = 65536, FOLDERS = 256, LIST_CAP = 1 << 16 };
-
-struct make {
-    struct sim_backup *run;
-    struct sim_user *user;
-    struct sim_status status;
-    bool full, had_one; /* had_one: the host has files of an earlier backup */
-    sqlite3 *was, *now;
-    sqlite3_stmt *find_was, *put_now;
-    struct sim_totals totals;
-    uint64_t sent_files, sent_bytes, kept_files, scanned;
-    size_t batch_files;
-    uint64_t batch_bytes;
-    bool batch_open;
-    bool folders_made[FOLDERS];
-    sqlite3_stmt *moved; /* ids of uploaded files, in the order of their upload */
-    char error[200];
-};
-
-/* ---- what the host has ---- */
-
-/* Decides between full and incremental; false only when the request ends. */
-static bool judge_status(struct make *m)
-{
-    struct sim_backup *run = m->run;
-    bool missing;
-    int code = 0;
-    if (!sim_backup_step(run, "status") || !sim_backup_fetch(run, "Status.plist", "host-status.plist", &missing))
-        return false;
-    RV_AUTO(rv_blob) bytes = missing ? NULL : sim_backup_fetched(run, "host-status.plist");
-    if (bytes == NULL || bytes->len == 0)
-        return m->full = true;
-    m->had_one = true;
-    struct sim_status was;
-    if (!sim_status_parse(rv_blob_span(bytes), &was, &code)) {
-        if (code != MB_VERSION)
-            return sim_backup_fail(run, MB_CORRUPT,
-                                   "Error reading status from the backup (MBErrorDomain/205). "
-                                   "Underlying error: Invalid plist (MBErrorDomain/%d).",
-                                   code);
-        return m->full = true;
-    }
-    unsigned least = run->old_form ? 24 : 33;
-    if (was.version < least || strcmp(was.snapshot_state, "finished") != 0 || strcmp(was.backup_state, "new") != 0) {
-        sim_record(run->device, "backup", "the host's is %s and %s, version %u: a full one is made", was.snapshot_state,
-                   was.backup_state, was.version);
-        m->full = true;
-    }
-    return true;
-}
-
-/* Manifest.plist of the host: its encryption must be ours. */
-static bool judge_properties(struct make *m, plist_t *properties)
-{
-    struct sim_backup *run = m->run;
-    bool missing;
-    uint8_t encrypted = 0;
-    if (!sim_backup_fetch(run, "Manifest.plist", "host-manifest.plist", &missing))
-        return false;
-    if (missing)
-        return m->full = true;
-    RV_AUTO(rv_blob) bytes = sim_backup_fetched(run, "host-manifest.plist");
-    *properties = bytes != NULL ? sim_plist_parse(rv_blob_span(bytes)) : NULL;
-    if (!PLIST_IS_DICT(*properties))
-        return sim_backup_fail(run, MB_CORRUPT,
-                               "Error reading backup properties (MBErrorDomain/205). Underlying error: "
-                               "Cannot parse a NULL or zero-length data (MBErrorDomain/11).");
-    plist_t flag = plist_dict_get_item(*properties, "IsEncrypted");
-    struct rv_span bag = sim_plist_data(*properties, "BackupKeyBag");
-    if (PLIST_IS_BOOLEAN(flag))
-        plist_get_bool_val(flag, &encrypted);
-    if ((encrypted != 0) != run->encrypted || !rv_span_equal(bag, rv_blob_span(run->bag_bytes))) {
-        sim_record(run->device, "backup", "encryption settings changed: a full one is made");
-        m->full = true;
-    }
-    return true;
-}
-
-static bool open_was(struct make *m, plist_t properties)
-{
-    struct sim_backup *run = m->run;
-    char path[SIM_OWN_PATH];
-    bool missing, below = false;
-    struct rv_error err = { 0 };
-    const char *leaf = run->old_form ? "Manifest.mbdb" : "Manifest.db";
-    if (!sim_backup_fetch(run, leaf, "was.db", &missing))
-        return false;
-    if (missing)
-        return m->full = true;
-    sim_backup_path(run, "was.db", path);
-    if (run->old_form) {
-        RV_AUTO(rv_blob) bytes = sim_backup_fetched(run, "was.db");
-        if (bytes == NULL || unlink(path) != 0 || !sim_mbdb_read(rv_blob_span(bytes), path, &err))
-            return m->full = true;
-    } else if (!sim_backup_decrypt(run, &run->bag, properties, "was.db")) {
-        return m->full = true;
-    }
-    m->was = sim_manifest_open(path, &below, &err);
-    if (m->was == NULL || below) {
-        sim_record(run->device, "backup", "the host's manifest cannot be read: a full one is made");
-        return m->full = true;
-    }
-    return true;
-}
-
-/* ---- are its files there? ---- */
-
-static bool note_names(struct make *m, plist_t entries, sqlite3_stmt *put)
-{
-    struct rv_error err = { 0 };
-    plist_dict_iter it = NULL;
-    bool good = true;
-    plist_dict_new_iter(entries, &it);
-    for (;;) {
-        char *name = NULL;
-        plist_t node = NULL;
-        plist_dict_next_item(entries, it, &name, &node);
-        if (name == NULL)
-            break;
-        sqlite3_bind_text(put, 1, name, -1, SQLITE_STATIC);
-        good = good && sim_db_do(put, &err);
-        free(name);
-    }
-    free(it);
-    return good || sim_backup_fail(m->run, MB_INTERNAL, "%s", err.text[0]);
-}
-
-static bool list_folder(struct make *m, const char *path, sqlite3_stmt *put)
-{
-    plist_t entries = NULL;
-    int status = 0;
-    if (!sim_link_list(&m->run->link, path, &entries, &status))
-        return sim_backup_gone(m->run);
-    bool good = entries == NULL || note_names(m, entries, put);
-    plist_free(entries);
-    return good;
-}
-
-/* Every name in the backup's folders into the table `there` of a database. */
-static bool list_all(struct make *m, sqlite3 *db)
-{
-    struct rv_error err = { 0 };
-    char path[SIM_HOST_PATH];
-    if (!sim_db_run(db, "PRAGMA temp_store=MEMORY; CREATE TEMP TABLE there(name TEXT PRIMARY KEY)", &err))
-        return sim_backup_fail(m->run, MB_INTERNAL, "%s", err.text[0]);
-    sqlite3_stmt *put = sim_db_prepare(db, "INSERT OR IGNORE INTO there VALUES(?1)", &err);
-    bool good = put != NULL;
-    for (unsigned i = 0; good && i < (m->run->old_form ? 1u : FOLDERS); i++) {
-        if (m->run->old_form)
-            (void)snprintf(path, sizeof path, "%s", m->run->source);
-        else
-            (void)snprintf(path, sizeof path, "%s/%02x", m->run->source, i);
-        good = list_folder(m, path, put);
-    }
-    sqlite3_finalize(put);
-    return good;
-}
-
-static bool compare_files(struct make *m)
-{
-    if (!sim_backup_step(m->run, "listing") || !list_all(m, m->was))
-        return false;
-    int64_t lost =
-        sim_db_number(m->was, "SELECT count(*) FROM Files WHERE flags&1 AND fileID NOT IN (SELECT name FROM there)", 0);
-    if (lost > 0) {
-        sim_record(m->run->device, "backup",
-                   "Manifest references files not in backup (MBErrorDomain/205), %lld: a full one is made",
-                   (long long)lost);
-        m->full = true;
-    }
-    return true;
-}
-
-static bool judge_host(struct make *m)
-{
-    plist_t properties = NULL;
-    m->full = m->full || sim_backup_flag(m->run, "backup_always_full", false);
-    bool forced = m->full;
-    if (!judge_status(m))
-        return false;
-    if (m->full || forced)
-        return m->full = true;
-    bool good =
-        judge_properties(m, &properties) && (m->full || open_was(m, properties)) && (m->full || compare_files(m));
-    plist_free(properties);
-    return good;
-}
+enum { BATCH_FILES = 256, BATCH_BYTES = 64 << 20, MOVE_FILES = 512, CHUNK = 65536 };
 
 /* ---- uploading ---- */
 
@@ -219,7 +33,7 @@ static bool has_digest(const char *domain)
     return false;
 }
 
-static bool put_row(struct make *m, const struct sim_row *row, const char *id, struct rv_span archive)
+static bool put_row(struct sim_make *m, const struct sim_row *row, const char *id, struct rv_span archive)
 {
     struct rv_error err = { 0 };
     sqlite3_bind_text(m->put_now, 1, id, -1, SQLITE_STATIC);
@@ -230,14 +44,14 @@ static bool put_row(struct make *m, const struct sim_row *row, const char *id, s
     return sim_db_do(m->put_now, &err) || sim_backup_fail(m->run, MB_INTERNAL, "%s", err.text[0]);
 }
 
-static bool add_row(struct make *m, const struct sim_row *row)
+static bool add_row(struct sim_make *m, const struct sim_row *row)
 {
     struct rv_error err = { 0 };
     RV_AUTO(rv_blob) archive = sim_row_archive(row, &err);
     return archive != NULL && put_row(m, row, row->file.id, rv_blob_span(archive));
 }
 
-static bool end_batch(struct make *m)
+static bool end_batch(struct sim_make *m)
 {
     int status = 0;
     if (!m->batch_open)
@@ -249,7 +63,7 @@ static bool end_batch(struct make *m)
     return sim_backup_wrote(m->run, alive, status, "uploading files");
 }
 
-static bool need_folder(struct make *m, const char *id, bool snapshot)
+static bool need_folder(struct sim_make *m, const char *id, bool snapshot)
 {
     char path[SIM_HOST_PATH];
     uint8_t first[1] = { 0 };
@@ -263,7 +77,7 @@ static bool need_folder(struct make *m, const char *id, bool snapshot)
     return sim_backup_wrote(m->run, alive, status, "making a folder");
 }
 
-static bool begin_batch(struct make *m)
+static bool begin_batch(struct sim_make *m)
 {
     if (m->batch_open)
         return true;
@@ -277,7 +91,7 @@ static bool begin_batch(struct make *m)
 }
 
 struct pouring {
-    struct make *m;
+    struct sim_make *m;
     EVP_CIPHER_CTX *cipher;
     EVP_MD_CTX *sum;
 };
@@ -316,7 +130,7 @@ static bool pour_content(struct pouring *p, const struct sim_file *file, bool *u
     return good && (n < 0 || p->cipher == NULL || file->size == 0 || pour(p, rv_span(NULL, 0)));
 }
 
-static bool prepare_key(struct make *m, struct sim_row *row, struct pouring *p)
+static bool prepare_key(struct sim_make *m, struct sim_row *row, struct pouring *p)
 {
     uint8_t key[SIM_KEY];
     if (!m->run->encrypted)
@@ -328,14 +142,14 @@ static bool prepare_key(struct make *m, struct sim_row *row, struct pouring *p)
     return p->cipher != NULL || sim_backup_fail(m->run, MB_INTERNAL, "no memory");
 }
 
-static bool note_moved(struct make *m, const char *id)
+static bool note_moved(struct sim_make *m, const char *id)
 {
     struct rv_error err = { 0 };
     sqlite3_bind_text(m->moved, 1, id, -1, SQLITE_STATIC);
     return sim_db_do(m->moved, &err) || sim_backup_fail(m->run, MB_INTERNAL, "%s", err.text[0]);
 }
 
-static bool send_file(struct make *m, struct sim_row *row)
+static bool send_file(struct sim_make *m, struct sim_row *row)
 {
     char host[SIM_HOST_PATH], device[SIM_DOMAIN_MAX + SIM_PATH_MAX + 10];
     struct pouring p = { .m = m };
@@ -372,7 +186,7 @@ static bool send_file(struct make *m, struct sim_row *row)
 }
 
 /* The row of the last backup, when the file is still what it was then. */
-static bool keep_row(struct make *m, const struct sim_row *row, bool *kept)
+static bool keep_row(struct sim_make *m, const struct sim_row *row, bool *kept)
 {
     struct sim_row was;
     *kept = false;
@@ -394,7 +208,7 @@ static bool keep_row(struct make *m, const struct sim_row *row, bool *kept)
 
 static bool scan_one(void *context, const struct sim_file *file)
 {
-    struct make *m = context;
+    struct sim_make *m = context;
     struct sim_row row = { .file = *file, .flags = sim_row_kind(file->mode) };
     bool kept = false;
     m->scanned += file->size;
@@ -413,10 +227,10 @@ static bool scan_one(void *context, const struct sim_file *file)
 }
 
 /* The folders of Snapshot are made before the first stream: none can be made in the middle of one. */
-static bool make_snapshot_folders(struct make *m)
+static bool make_snapshot_folders(struct sim_make *m)
 {
     char id[3];
-    for (unsigned i = 0; !m->run->old_form && i < FOLDERS; i++) {
+    for (unsigned i = 0; !m->run->old_form && i < SIM_MAKE_FOLDERS; i++) {
         (void)snprintf(id, sizeof id, "%02x", i);
         if (!need_folder(m, id, true))
             return false;
@@ -424,13 +238,15 @@ static bool make_snapshot_folders(struct make *m)
     return true;
 }
 
-static bool upload_status(struct make *m, const char *state)
+static bool upload_status(struct sim_make *m, const char *state)
 {
     (void)snprintf(m->status.snapshot_state, sizeof m->status.snapshot_state, "%s", state);
-    return sim_backup_step(m->run, state) && sim_status_upload(m->run, &m->status);
+    char inside[32];
+    (void)snprintf(inside, sizeof inside, "in-%s", state);
+    return sim_backup_step(m->run, state) && sim_status_upload(m->run, &m->status) && sim_backup_step(m->run, inside);
 }
 
-static bool make_folder(struct make *m, const char *leaf)
+static bool make_folder(struct sim_make *m, const char *leaf)
 {
     char path[SIM_HOST_PATH];
     int status = 0;
@@ -441,7 +257,7 @@ static bool make_folder(struct make *m, const char *leaf)
     return sim_backup_wrote(m->run, alive, status, "making a folder");
 }
 
-static bool remove_paths(struct make *m, plist_t paths)
+static bool remove_paths(struct sim_make *m, plist_t paths)
 {
     int status = 0;
     bool alive = sim_link_remove(&m->run->link, paths, &status);
@@ -450,14 +266,14 @@ static bool remove_paths(struct make *m, plist_t paths)
     return sim_backup_wrote(m->run, alive, status, "removing files");
 }
 
-static bool remove_snapshot(struct make *m)
+static bool remove_snapshot(struct sim_make *m)
 {
     char path[SIM_HOST_PATH];
     sim_backup_host(m->run, "Snapshot", path);
     return remove_paths(m, sim_link_words(path, NULL));
 }
 
-static bool open_now(struct make *m)
+static bool open_now(struct sim_make *m)
 {
     static const char *const old_names[] = { "now.db", "now.db-wal", "now.db-shm" };
     char path[SIM_OWN_PATH];
@@ -478,7 +294,7 @@ static bool open_now(struct make *m)
     return (m->put_now != NULL && m->moved != NULL) || sim_backup_fail(m->run, MB_INTERNAL, "%s", err.text[0]);
 }
 
-static bool upload(struct make *m)
+static bool upload(struct sim_make *m)
 {
     struct rv_error err = { 0 };
     if (!make_folder(m, "") || !upload_status(m, "uploading") || !remove_snapshot(m) || !make_folder(m, "Snapshot") ||
@@ -491,7 +307,7 @@ static bool upload(struct make *m)
 
 /* ---- the manifest ---- */
 
-static bool weak_check(struct make *m)
+static bool weak_check(struct sim_make *m)
 {
     uint8_t hash[32];
     struct rv_error err = { 0 };
@@ -504,7 +320,7 @@ static bool weak_check(struct make *m)
 }
 
 /* Names of what was sent and of what is to go are needed after the manifest is closed. */
-static bool write_names(struct make *m, const char *leaf, sqlite3 *db, const char *sql)
+static bool write_names(struct sim_make *m, const char *leaf, sqlite3 *db, const char *sql)
 {
     char path[SIM_OWN_PATH];
     struct rv_error err = { 0 };
@@ -518,7 +334,7 @@ static bool write_names(struct make *m, const char *leaf, sqlite3 *db, const cha
     return (to != NULL && fclose(to) == 0 && good) || sim_backup_fail(m->run, MB_INTERNAL, "no list of %s", leaf);
 }
 
-static bool list_removed(struct make *m)
+static bool list_removed(struct sim_make *m)
 {
     char sql[SIM_OWN_PATH + 200], path[SIM_OWN_PATH];
     struct rv_error err = { 0 };
@@ -527,7 +343,7 @@ static bool list_removed(struct make *m)
     bool good = db != NULL;
     if (good && m->full && m->had_one) {
         /* Whatever an earlier backup left in the folders goes. */
-        good = list_all(m, db) &&
+        good = sim_make_list_all(m, db, false) &&
                write_names(m, "removed", db,
                            "SELECT name FROM there WHERE length(name)=40 AND name NOT GLOB '*[^0-9a-f]*' AND name NOT "
                            "IN (SELECT fileID FROM Files WHERE flags&1)");
@@ -546,7 +362,7 @@ static bool list_removed(struct make *m)
     return good;
 }
 
-static bool close_now(struct make *m)
+static bool close_now(struct sim_make *m)
 {
     struct rv_error err = { 0 };
     if (!weak_check(m) || !write_names(m, "moved", m->now, "SELECT id FROM moved"))
@@ -566,7 +382,7 @@ static bool encrypts_manifest(const struct sim_backup *run)
     return run->encrypted && !run->old_form && (run->major > 10 || run->minor >= 2);
 }
 
-static bool upload_mbdb(struct make *m)
+static bool upload_mbdb(struct sim_make *m)
 {
     char path[SIM_OWN_PATH];
     struct rv_error err = { 0 };
@@ -580,7 +396,7 @@ static bool upload_mbdb(struct make *m)
     return sim_upload_file(m->run, "now.mbdb", "Snapshot/Manifest.mbdb", NULL);
 }
 
-static bool upload_manifest(struct make *m)
+static bool upload_manifest(struct sim_make *m)
 {
     struct sim_backup *run = m->run;
     uint8_t key[SIM_KEY], wrapped[SIM_WRAPPED];
@@ -597,7 +413,7 @@ static bool upload_manifest(struct make *m)
 
 /* ---- moving, removing ---- */
 
-static bool move_pairs(struct make *m, plist_t pairs)
+static bool move_pairs(struct sim_make *m, plist_t pairs)
 {
     int status = 0;
     bool alive = sim_link_move(&m->run->link, pairs, &status);
@@ -610,7 +426,7 @@ struct names {
     char line[SIM_FILE_ID + 2];
 };
 
-static bool open_names(struct make *m, struct names *names, const char *leaf)
+static bool open_names(struct sim_make *m, struct names *names, const char *leaf)
 {
     char path[SIM_OWN_PATH];
     sim_backup_path(m->run, leaf, path);
@@ -626,7 +442,7 @@ static bool next_name(struct names *names)
     return true;
 }
 
-static bool move_files(struct make *m)
+static bool move_files(struct sim_make *m)
 {
     struct names names;
     char from[SIM_HOST_PATH], to[SIM_HOST_PATH];
@@ -652,7 +468,20 @@ static bool move_files(struct make *m)
     return good;
 }
 
-static bool move_all(struct make *m)
+/* there NULL: all stand in Snapshot; else only those whose names it holds. */
+static bool stands_in(sqlite3 *there, const char *name)
+{
+    struct rv_error ignored = { 0 };
+    if (there == NULL)
+        return true;
+    sqlite3_stmt *s = sim_db_prepare(there, "SELECT 1 FROM there WHERE name=?1", &ignored);
+    sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
+    bool found = s != NULL && sqlite3_step(s) == SQLITE_ROW;
+    sqlite3_finalize(s);
+    return found;
+}
+
+static bool move_all(struct sim_make *m, sqlite3 *there)
 {
     const char *leaves[] = { m->run->old_form ? "Manifest.mbdb" : "Manifest.db", "Manifest.plist" };
     char from[SIM_HOST_PATH], to[SIM_HOST_PATH], leaf[64];
@@ -662,15 +491,20 @@ static bool move_all(struct make *m)
         return false;
     }
     for (size_t i = 0; i < RV_COUNT(leaves); i++) {
+        if (!stands_in(there, leaves[i]))
+            continue;
         (void)snprintf(leaf, sizeof leaf, "Snapshot/%s", leaves[i]);
         sim_backup_host(m->run, leaf, from);
         sim_backup_host(m->run, leaves[i], to);
         plist_dict_set_item(pairs, from, plist_new_string(to));
     }
-    return move_pairs(m, pairs);
+    if (plist_dict_get_size(pairs) > 0)
+        return move_pairs(m, pairs);
+    plist_free(pairs);
+    return true;
 }
 
-static bool remove_old(struct make *m)
+static bool remove_old(struct sim_make *m)
 {
     struct names names;
     char path[SIM_HOST_PATH];
@@ -694,9 +528,64 @@ static bool remove_old(struct make *m)
     return good && remove_snapshot(m);
 }
 
+/* ---- a backup that broke off after its files were sent ---- */
+
+/* Of the files that were to be moved those that still lie in Snapshot. */
+static bool trim_moved(struct sim_make *m, sqlite3 *there)
+{
+    struct names names;
+    char path[SIM_OWN_PATH], left[SIM_OWN_PATH];
+    sim_backup_path(m->run, "moved", path);
+    sim_backup_path(m->run, "left", left);
+    FILE *to = fopen(left, "we");
+    bool good = to != NULL && open_names(m, &names, "moved");
+    while (good && next_name(&names))
+        good = !stands_in(there, names.line) || fprintf(to, "%s\n", names.line) > 0;
+    if (to != NULL && names.from != NULL)
+        (void)fclose(names.from);
+    good = to != NULL && fclose(to) == 0 && good && rename(left, path) == 0;
+    return good || sim_backup_fail(m->run, MB_INTERNAL, "no list of what is left to be moved");
+}
+
+static bool resume(struct sim_make *m)
+{
+    struct rv_error err = { 0 };
+    sim_record(m->run->device, "backup", "goes on with the last one, %s",
+               m->resume == RESUME_MOVING ? "moving" : "removing");
+    if (m->resume == RESUME_REMOVING)
+        return remove_old(m) && upload_status(m, "finished");
+    sqlite3 *there = sim_db_open(":memory:", true, &err);
+    bool good = there != NULL && sim_make_list_all(m, there, true) && trim_moved(m, there) && move_all(m, there) &&
+                remove_old(m) && upload_status(m, "finished");
+    sqlite3_close(there);
+    return good;
+}
+
 /* ---- the whole ---- */
 
-static bool enough_space(struct make *m)
+static bool judge_host(struct sim_make *m)
+{
+    plist_t properties = NULL;
+    m->full = m->full || sim_backup_flag(m->run, "backup_always_full", false);
+    bool forced = m->full;
+    if (!sim_make_judge_status(m))
+        return false;
+    if (m->resume != RESUME_NOTHING) {
+        /* First that one is finished, then a new one follows upon it. */
+        bool again = resume(m) && sim_make_judge_status(m);
+        sim_uuid(m->status.uuid);
+        if (!again)
+            return false;
+    }
+    if (m->full || forced)
+        return m->full = true;
+    bool good = sim_make_judge_properties(m, &properties) && (m->full || sim_make_open_was(m, properties)) &&
+                (m->full || sim_make_compare_files(m));
+    plist_free(properties);
+    return good;
+}
+
+static bool enough_space(struct sim_make *m)
 {
     struct sim_backup *run = m->run;
     uint64_t room = 0;
@@ -715,7 +604,7 @@ static bool enough_space(struct make *m)
     return sim_backup_fail(run, MB_DRIVE_FULL, "Insufficient free disk space on drive to back up (MBErrorDomain/105)");
 }
 
-static bool finish(struct make *m)
+static bool finish(struct sim_make *m)
 {
     m->run->link.progress = 100.0;
     if (!upload_status(m, "finished"))
@@ -726,7 +615,7 @@ static bool finish(struct make *m)
     return true;
 }
 
-static void make_clear(struct make *m)
+static void make_clear(struct sim_make *m)
 {
     sqlite3_finalize(m->find_was);
     sqlite3_finalize(m->put_now);
@@ -739,7 +628,7 @@ static void make_clear(struct make *m)
 bool sim_backup_make(struct sim_backup *run)
 {
     struct rv_error err = { 0 };
-    struct make m = { .run = run, .status = { .backup_state = "new" } };
+    struct sim_make m = { .run = run, .status = { .backup_state = "new" } };
     plist_t forced = run->options != NULL ? plist_dict_get_item(run->options, "ForceFullBackup") : NULL;
     uint8_t force = 0;
     if (PLIST_IS_BOOLEAN(forced))
@@ -753,7 +642,8 @@ bool sim_backup_make(struct sim_backup *run)
         sim_backup_fail(run, MB_INTERNAL, "%s", err.text[0]);
     good = good && sim_secret_load(run) && judge_host(&m) && enough_space(&m);
     m.status.full = m.full;
-    good = good && upload(&m) && upload_manifest(&m) && move_all(&m) && remove_old(&m) && finish(&m);
+    good = good && upload(&m) && upload_manifest(&m) && sim_make_note_ours(&m) && move_all(&m, NULL) &&
+           remove_old(&m) && finish(&m);
     make_clear(&m);
     return good;
 }

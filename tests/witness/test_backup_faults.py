@@ -33,10 +33,13 @@ refused("Find My is on", "find_my", "yes", 211, "restore", "--system", "--no-reb
 tap.check("and the device keeps what it had", rig.digest() == before)
 
 phone.ask("user", "change", "20")
-phone.ask("set", "fault.backup_hangup", "moving")
+phone.ask("set", "fault.backup_hangup", "in-moving")
 ran = rig.run("backup")
-tap.check("the agent ends before the files are moved: no success", "Backup Successful" not in ran.text, ran)
+tap.check("the agent ends when the files are to be moved: no success", "Backup Successful" not in ran.text, ran)
 ran = rig.run("backup")
-tap.check("the next backup is whole again", "Backup Successful" in ran.text and not os.path.exists(rig.leaf("Snapshot")),
+told = rig.told()
+tap.check("the next one goes on where it stopped, and sends nothing again",
+          "goes on with the last one, moving" in told and any(" 0 files and 0 bytes sent" in text for text in told), told)
+tap.check("and is whole again", "Backup Successful" in ran.text and not os.path.exists(rig.leaf("Snapshot")),
           ran, rig.told())
 tap.end()
