@@ -229,8 +229,7 @@ bool rv_afc_read(struct rv_afc *afc, const char *path, rv_afc_piece_fn *piece, v
         return rv_while(err, "reading %.120s", path);
     rv_put_u64le(body, handle);
     struct rv_error unclosed = { 0 }; /* what was read is whole */
-    RV_AUTO(rv_blob)
-    closed =
-        send_call(afc, OP_CLOSE, rv_span(body, sizeof body), &unclosed) ? receive(afc, OP_STATUS, &unclosed) : NULL;
+    if (send_call(afc, OP_CLOSE, rv_span(body, sizeof body), &unclosed))
+        rv_blob_free(receive(afc, OP_STATUS, &unclosed));
     return true;
 }
