@@ -59,6 +59,7 @@ struct rv_job {
     const struct rv_artifact *artifact;
     const struct rv_source_file *file; /* that is being read */
     bool carve;                        /* look for deleted rows too */
+    bool lazy;                         /* for deleted ones only when the living were not enough: a first page at once */
     bool older;                        /* earlier versions of living rows too */
     bool count_only;                   /* records need not be made */
     bool enough;                       /* set by the receiver: no more records are wanted */

@@ -13,7 +13,8 @@ struct rv_db {
     struct rv_job *job;
     const struct rv_source_file *file;
     sqlite3 *db;
-    bool carved; /* a database of found rows is attached as "carved" */
+    bool carved, searched; /* a database of found rows is attached as "carved" */
+    char *pages;           /* what the carver reads */
 };
 
 struct rv_rows {
@@ -141,6 +142,7 @@ static bool find_deleted(struct rv_db *db, const char *path, struct rv_error *er
 {
     struct rv_sq_verdict verdict;
     struct rv_error failed = { 0 };
+    db->searched = true;
     RV_AUTO_TEXT found = search(db, path, false, &verdict, &failed);
     if (failed.code == RV_E_CANCELLED || failed.code == RV_E_NOSPACE) {
         *err = failed;
@@ -150,7 +152,7 @@ static bool find_deleted(struct rv_db *db, const char *path, struct rv_error *er
         rv_job_note(db->job, "deleted rows of %s could not be searched for: %s", db->file->path, failed.text[0]);
         return true;
     }
-    if (verdict.damaged && !check(db))
+    if (verdict.damaged && !db->job->lazy && !check(db))
         return open_salvaged(db, path, err);
     db->carved = attach(db, found);
     if (verdict.freeblocks >= 5 && verdict.freeblocks_zeroed * 10 >= verdict.freeblocks * 9)
@@ -178,9 +180,10 @@ struct rv_db *rv_db_open(struct rv_job *job, const struct rv_source_file *file, 
     if (!is_readable(db)) {
         if (!open_salvaged(db, pages, err))
             return NULL;
-    } else if (job->carve && !find_deleted(db, pages, err)) {
+    } else if (job->carve && !job->lazy && !find_deleted(db, pages, err)) {
         return NULL;
     }
+    db->pages = rv_text_copy(pages);
     return rv_steal(&db);
 }
 
@@ -189,6 +192,7 @@ void rv_db_free(struct rv_db *db)
     if (db == NULL)
         return;
     sqlite3_close(db->db);
+    rv_free(db->pages);
     rv_free(db);
 }
 
@@ -326,6 +330,9 @@ struct rv_rows *rv_rows_new(struct rv_db *db, const struct rv_query *q, struct r
 {
     char name[512];
     err->code = RV_OK;
+    if (q->pass == RV_PASS_CARVED && db->job->lazy && db->job->carve && !db->job->enough && !db->searched &&
+        !find_deleted(db, db->pages, err))
+        return NULL;
     if (!rv_db_has_table(db, q->table) || (q->pass == RV_PASS_CARVED && !db->carved))
         return NULL;
     snprintf(name, sizeof name, "%.400s%s", q->table, q->pass == RV_PASS_CARVED ? "_recovered" : "");

@@ -156,7 +156,7 @@ bool rv_sheet_put(struct rv_sheet *sheet, struct rv_error *err, const char *fmt,
 
 bool rv_sheet_close(struct rv_export *out, struct rv_sheet *sheet, struct rv_error *err)
 {
-    bool fine = flush(sheet, err) && rv_atomic_file_commit(sheet->file, err);
+    bool fine = flush(sheet, err) && rv_atomic_file_publish(sheet->file, err);
     rv_sheet_clear(sheet);
     out->counts.files += fine;
     return fine;
@@ -202,7 +202,7 @@ static bool copy_bytes(const char *from, const char *to, uint64_t *bytes, struct
         if (n < 0)
             return rv_fail_sys(err, RV_E_IO, errno, "reading %s", from);
     }
-    return rv_atomic_file_commit(file, err);
+    return rv_atomic_file_publish(file, err);
 }
 
 bool rv_export_media(struct rv_export *out, const json_t *media, const char *folder, double modified, char *name,

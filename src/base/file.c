@@ -95,14 +95,19 @@ static bool sync_folder_of(const char *path, struct rv_error *err)
     return true;
 }
 
+bool rv_atomic_file_publish(struct rv_atomic_file *file, struct rv_error *err)
+{
+    if (rename(file->temporary, file->final) != 0)
+        return rv_fail_sys(err, RV_E_IO, errno, "giving %s its name", file->final);
+    file->done = true;
+    return true;
+}
+
 bool rv_atomic_file_commit(struct rv_atomic_file *file, struct rv_error *err)
 {
     if (fsync(file->fd) != 0)
         return rv_fail_sys(err, RV_E_IO, errno, "securing %s on the disk", file->final);
-    if (rename(file->temporary, file->final) != 0)
-        return rv_fail_sys(err, RV_E_IO, errno, "giving %s its name", file->final);
-    file->done = true;
-    return sync_folder_of(file->final, err);
+    return rv_atomic_file_publish(file, err) && sync_folder_of(file->final, err);
 }
 
 void rv_atomic_file_free(struct rv_atomic_file *file)

@@ -25,6 +25,8 @@ int rv_atomic_file_fd(const struct rv_atomic_file *file);
 const char *rv_atomic_file_path(const struct rv_atomic_file *file);
 /** Makes it visible. The object stays to be freed. */
 bool rv_atomic_file_commit(struct rv_atomic_file *file, struct rv_error *err);
+/** The same without waiting for the disk: for thousands of files of which each can be made again. */
+bool rv_atomic_file_publish(struct rv_atomic_file *file, struct rv_error *err);
 /** Without a commit the temporary file is removed. */
 void rv_atomic_file_free(struct rv_atomic_file *file);
 RV_DEFINE_AUTO(rv_atomic_file)

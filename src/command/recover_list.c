@@ -139,6 +139,7 @@ static bool list_types(struct rv_run *run, struct listing *l, struct rv_source *
         struct rv_job job = { .source = source,
                               .artifact = rv_artifacts[i],
                               .carve = rv_selection_carves(l->selection),
+                              .lazy = l->paged,
                               .older = l->selection->older,
                               .record = show_record,
                               .context = l };
