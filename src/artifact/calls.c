@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls and FaceTime: CallHistory.storedata (iOS 8 and later), call_history.db (before; empty later). */
 #include "artifact/db.h"
+#include "artifact/names.h"
 #include "artifact/readers.h"
 
 #include <stdio.h>

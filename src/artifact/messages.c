@@ -3,6 +3,7 @@
 #include "artifact/db.h"
 #include "artifact/message_body.h"
 #include "artifact/messages_inside.h"
+#include "artifact/names.h"
 #include "artifact/readers.h"
 
 #include "base/text.h"
@@ -94,6 +95,7 @@ static const char *const columns[M_COLUMNS] = {
 struct reading {
     struct rv_job *job;
     struct rv_db *db;
+    json_t *names;    /* of people, by number or address */
     json_t *handles;  /* number -> address */
     json_t *talks;    /* key -> {"id","name","group","participants","chats"} */
     json_t *tapbacks; /* of this talk: guid -> array */
@@ -125,25 +127,6 @@ static bool load_handles(struct reading *r, struct rv_error *err)
     while (rows != NULL && rv_rows_next(rows))
         rv_put_text(r->handles, number_key(rv_rows_int(rows, 0), key, sizeof key), rv_rows_text(rows, 1));
     return err->code == RV_OK;
-}
-
-void rv_message_talk_key(const char *address, char *out, size_t size)
-{
-    size_t n = 0, digits = 0;
-    for (const char *at = address; *at != '\0'; at++)
-        digits += isdigit((unsigned char)*at) != 0;
-    bool number = strchr(address, '@') == NULL && digits >= 7; /* a telephone number, however it is written */
-    size_t skip = number && digits > 9 ? digits - 9 : 0;
-    for (const char *at = address; *at != '\0' && n + 1 < size; at++) {
-        if (number && !isdigit((unsigned char)*at))
-            continue;
-        if (number && skip > 0) {
-            skip--;
-            continue;
-        }
-        out[n++] = (char)tolower((unsigned char)*at);
-    }
-    out[n] = '\0';
 }
 
 static json_t *talk(struct reading *r, const char *key, const char *id, bool group)
@@ -205,7 +188,7 @@ static bool load_talks(struct reading *r, struct rv_error *err)
         if (group)
             snprintf(key + 1, sizeof key - 1, "%s", *room ? room : id);
         else
-            rv_message_talk_key(id, key, sizeof key);
+            rv_names_key(id, key, sizeof key);
         json_t *one = talk(r, key, id, group);
         if (rv_rows_text(rows, 5).len > 0)
             rv_put_text(one, "name", rv_rows_text(rows, 5));
@@ -442,10 +425,12 @@ static void put_deleted_parts(struct reading *r, json_t *record, int64_t message
     json_decref(list);
 }
 
-static json_t *chat_json(const json_t *one)
+static json_t *chat_json(const struct reading *r, const json_t *one)
 {
     json_t *j = json_object();
     json_object_set(j, "id", json_object_get(one, "id"));
+    if (!json_is_true(json_object_get(one, "group")))
+        rv_put_words(j, "name", rv_names_of(r->names, json_string_value(json_object_get(one, "id"))));
     if (json_object_get(one, "name") != NULL)
         json_object_set(j, "name", json_object_get(one, "name"));
     json_object_set(j, "group", json_object_get(one, "group"));
@@ -460,8 +445,10 @@ static json_t *make_record(struct reading *r, const struct rv_rows *rows, const 
     bool mine = rv_rows_int(rows, M_FROM_ME) != 0;
     rv_put_words(record, "guid", guid);
     rv_put_time(record, "date", rv_rows_real(rows, M_DATE), RV_COCOA);
-    json_object_set_new(record, "chat", chat_json(one));
+    json_object_set_new(record, "chat", chat_json(r, one));
     rv_put_words(record, "from", mine ? "me" : handle_of(r, rv_rows_int(rows, M_HANDLE)));
+    if (!mine)
+        rv_put_words(record, "from_name", rv_names_of(r->names, handle_of(r, rv_rows_int(rows, M_HANDLE))));
     json_object_set_new(record, "from_me", json_boolean(mine));
     rv_put_text(record, "service", rv_rows_text(rows, M_SERVICE));
     rv_put_text(record, "subject", rv_rows_text(rows, M_SUBJECT));
@@ -590,7 +577,7 @@ static const json_t *talk_of(struct reading *r, const struct rv_rows *rows)
     }
     if (who == NULL)
         return talk(r, "?", "unknown", false);
-    rv_message_talk_key(who, key, sizeof key);
+    rv_names_key(who, key, sizeof key);
     json_t *one = talk(r, key, who, false);
     add_participant(one, who);
     return one;
@@ -642,6 +629,8 @@ static bool prepare(struct reading *r, struct rv_error *err)
                           .rest = "WHERE t.message_id=?1 ORDER BY t.part_index" };
     r->recoverable = rv_db_has_table(r->db, "chat_recoverable_message_join");
     r->tapbacks = json_object();
+    if (!r->job->count_only)
+        r->names = rv_names_load(r->job);
     if (rv_db_has_table(r->db, "message_attachment_join"))
         r->attachments = rv_rows_new(r->db, &a, err);
     r->parts = rv_rows_new(r->db, &p, err);
@@ -696,6 +685,7 @@ static bool read_messages(struct rv_job *job, const struct rv_source_file *file,
     if (!rv_db_has_table(db, "handle"))
         return rv_messages_read_flat(job, db, err);
     bool fine = read_all(&r, err);
+    json_decref(r.names);
     json_decref(r.handles);
     json_decref(r.talks);
     json_decref(r.tapbacks);

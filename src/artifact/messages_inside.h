@@ -6,5 +6,3 @@
 
 /** sms.db of iPhone OS 3 to iOS 5: one flat table. */
 bool rv_messages_read_flat(struct rv_job *job, struct rv_db *db, struct rv_error *err);
-/** One person's key, however the number is written: its last nine digits, or the address in small letters. */
-void rv_message_talk_key(const char *address, char *out, size_t size);

@@ -16,6 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from tap import Tap  # pylint: disable=wrong-import-position
 import asks  # pylint: disable=wrong-import-position
 import made  # pylint: disable=wrong-import-position
+import made_apps  # pylint: disable=wrong-import-position
 
 PROGRAM = os.path.abspath(sys.argv[1])
 TAP = Tap()
@@ -114,6 +115,21 @@ def what_lies_in_the_log_beside_the_database_is_read():
             assert [r["text"] for r in found] == ["only in the log"]
             assert asks.digests(other) == before
         sms.close()
+
+
+@TAP.test
+def people_have_the_names_of_the_address_book_however_a_number_is_written():
+    with tempfile.TemporaryDirectory() as folder:
+        _, sms, anna, bert, group = conversation(folder)
+        sms.message(1, anna, "from a number")
+        sms.message(group, bert, "from an address")
+        sms.close()
+        made_apps.contacts(os.path.join(folder, "AddressBook.sqlitedb"), [
+            ("Anna", "Gardener", None, None, None, [(3, None, "07700 900-123")]), (None, None, "Bert's Seeds", None, None, [(4, None, "BERT@example.org")])])
+        found = {r["text"]: r for r in asks.records(PROGRAM, folder, "messages")}
+        assert found["from a number"]["from_name"] == "Anna Gardener" == found["from a number"]["chat"]["name"]
+        assert found["from an address"]["from_name"] == "Bert's Seeds" and found["from an address"]["chat"]["name"] == "Allotment"
+        assert [r["text"] for r in asks.records(PROGRAM, folder, "messages", "--with", "anna gard")] == ["from a number"]
 
 
 @TAP.test
