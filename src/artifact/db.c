@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { CHECKED_MAX = 64 << 20 }; /* bytes that the library's own check goes through in an instant */
+
 struct rv_db {
     struct rv_job *job;
     const struct rv_source_file *file;
@@ -177,10 +179,11 @@ struct rv_db *rv_db_open(struct rv_job *job, const struct rv_source_file *file, 
     if (!rv_source_database(job->source, file, &path, &immutable, err) || !open_library(db, path, immutable, err))
         return NULL;
     const char *pages = file->at != NULL ? file->at : path; /* the carver reads the original: no library touched it */
-    if (!is_readable(db)) {
+    bool searches = job->carve && !job->lazy;               /* which tells damage too */
+    if (!is_readable(db) || (!searches && file->size <= CHECKED_MAX && !check(db))) {
         if (!open_salvaged(db, pages, err))
             return NULL;
-    } else if (job->carve && !job->lazy && !find_deleted(db, pages, err)) {
+    } else if (searches && !find_deleted(db, pages, err)) {
         return NULL;
     }
     db->pages = rv_text_copy(pages);
@@ -422,8 +425,11 @@ bool rv_rows_next(struct rv_rows *rows)
             return true;
         if (code != SQLITE_DONE && code != SQLITE_INTERRUPT) {
             rows->db->job->counts.broken++;
-            rv_job_note(rows->db->job, "a page of %s could not be read; rows of %s behind it may be missing",
-                        rows->db->file->path, rows->table);
+            rv_job_note(
+                rows->db->job,
+                "a page of %s could not be read; rows of %s behind it may be missing: a search for deleted rows "
+                "(no --state, no --page) reads them too",
+                rows->db->file->path, rows->table);
         }
         return false;
     }

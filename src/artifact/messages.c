@@ -487,14 +487,15 @@ static bool first_time(struct reading *r, int64_t rowid)
     return first;
 }
 
+static const char deleted_at[] =
+    ",(SELECT max(d.delete_date) FROM main.chat_recoverable_message_join d WHERE d.message_id=t.ROWID)";
+
 static struct rv_rows *select_rows(struct reading *r, const char *rest, struct rv_error *err)
 {
     struct rv_query q = {
         .table = "message", .columns = columns, .count = M_COLUMNS, .extra_count = 1, .rest = rest, .identity = "guid"
     };
-    q.extra = r->recoverable ? ",(SELECT max(d.delete_date) FROM main.chat_recoverable_message_join d WHERE "
-                               "d.message_id=t.ROWID)"
-                             : ",NULL";
+    q.extra = r->recoverable ? deleted_at : ",NULL";
     return rv_rows_new(r->db, &q, err);
 }
 
@@ -589,17 +590,18 @@ static bool read_rest(struct reading *r, enum rv_pass pass, struct rv_error *err
     struct rv_query q = { .table = "message",
                           .columns = columns,
                           .count = M_COLUMNS,
-                          .extra = ",NULL",
+                          .extra = r->recoverable ? deleted_at : ",NULL",
                           .extra_count = 1,
                           .identity = "guid",
                           .pass = pass };
-    q.rest =
-        r->recoverable
-            ? "WHERE NOT EXISTS (SELECT 1 FROM main.chat_message_join j WHERE j.message_id=t.ROWID) AND NOT EXISTS "
-              "(SELECT 1 FROM main.chat_recoverable_message_join d WHERE d.message_id=t.ROWID) ORDER BY t.ROWID"
-        : rv_db_has_table(r->db, "chat_message_join")
-            ? "WHERE NOT EXISTS (SELECT 1 FROM main.chat_message_join j WHERE j.message_id=t.ROWID) ORDER BY t.ROWID"
-            : "ORDER BY t.ROWID";
+    q.rest = r->recoverable ? "WHERE NOT EXISTS (SELECT 1 FROM main.chat_message_join j JOIN main.chat c ON "
+                              "c.ROWID=j.chat_id WHERE j.message_id=t.ROWID) AND NOT EXISTS "
+                              "(SELECT 1 FROM main.chat_recoverable_message_join d JOIN main.chat c ON "
+                              "c.ROWID=d.chat_id WHERE d.message_id=t.ROWID) ORDER BY t.ROWID"
+             : rv_db_has_table(r->db, "chat_message_join")
+                 ? "WHERE NOT EXISTS (SELECT 1 FROM main.chat_message_join j JOIN main.chat c ON c.ROWID=j.chat_id "
+                   "WHERE j.message_id=t.ROWID) ORDER BY t.ROWID"
+                 : "ORDER BY t.ROWID";
     RV_AUTO(rv_rows) rows = rv_rows_new(r->db, &q, err);
     if (rows == NULL)
         return err->code == RV_OK;

@@ -49,7 +49,8 @@ static bool file_each(struct rv_source *source, const struct rv_place *place, rv
 {
     const char *leaf = leaf_of(place->path);
     if (place->tables != NULL) {
-        if (has_tables(source, source->from, place->tables))
+        /* a damaged one is known by its name alone */
+        if (rv_path_matches(leaf, leaf_of(source->from)) || has_tables(source, source->from, place->tables))
             return give(source->from, place->domain, place->path, found, context, err);
         return true;
     }

@@ -118,6 +118,30 @@ def what_lies_in_the_log_beside_the_database_is_read():
 
 
 @TAP.test
+def a_damaged_database_gives_the_rows_of_its_sound_pages_and_says_so():
+    with tempfile.TemporaryDirectory() as folder:
+        path, sms, anna, _, _ = conversation(folder)
+        for i in range(600):
+            sms.message(1, anna, f"message number {i} about the garden")
+        sms.close()
+        with open(path, "rb") as file:
+            data = bytearray(file.read())
+        middle = len(data) // 8192 * 4096
+        data[middle:middle + 4096] = b"\xA5" * 4096
+        for header in (False, True):
+            if header:
+                data[:100] = b"\x5A" * 100
+            with open(path, "wb") as file:
+                file.write(data)
+            counts = asks.scan(PROGRAM, path, "messages")
+            assert any("damaged" in why for why in counts["why"])
+            for more in ((), ("--state", "live")):
+                found = [r for r in asks.records(PROGRAM, path, "messages", *more) if r["state"] == "live"]
+                assert len(found) >= (570 if not header else 1), (header, more, len(found))
+                assert counts["live"] == len(found), "a count promised more than was listed"
+
+
+@TAP.test
 def people_have_the_names_of_the_address_book_however_a_number_is_written():
     with tempfile.TemporaryDirectory() as folder:
         _, sms, anna, bert, group = conversation(folder)
