@@ -4,15 +4,19 @@
 
 usage: bench_carving.py PROGRAM     PROGRAM: an optimised build of revive
 Corpora with known history lie in $REVIVE_SHARED/data/sqlite (else beside the project); without them nothing is measured
-and docs/recovery.md stays as it is. How fast: bench_carve_speed.py.
+and docs/recovery.md stays as it is. Further databases, which the carver was not developed on, are made by
+$REVIVE_SHARED/tools/sqlite_corpus.py with SEEDS; REVIVE_BENCH_FOLDER keeps them. How fast: bench_carve_speed.py.
 """
 import collections
 import datetime
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 
+SEEDS = (201, 202, 203, 204)  # confidence was fitted on others
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 import sqlite_score  # noqa: E402 (the path comes first)
@@ -70,6 +74,50 @@ class Table:
         return "\n".join(out)
 
 
+def judge_seeds(program, shared):
+    """Databases of other seeds: the same kinds of case, other rows. None without their generator."""
+    generator = os.path.join(shared, "tools", "sqlite_corpus.py")
+    if not os.path.exists(generator):
+        return None
+    kept = os.environ.get("REVIVE_BENCH_FOLDER")
+    folder = os.path.join(kept, "seeds") if kept else tempfile.mkdtemp(prefix="revive-seeds-")
+    for seed in SEEDS:
+        out = os.path.join(folder, f"s{seed}")
+        if not os.path.isdir(out):
+            subprocess.run([sys.executable, generator, out, str(seed)], check=True, stdout=subprocess.DEVNULL)
+    tables = judge_all(program, folder)
+    if not kept:
+        shutil.rmtree(folder)
+    return tables
+
+
+def total_words(table):
+    c = table.rows["**all**"]
+    claimed = c["right"] + c["false"] + c["live"] + c["twice"]
+    return (f"{share(c['right_good'], c['good'])} / {share(c['right'], claimed)} ({c['right_good']} of {c['good']} whole rows, "
+            f"{c['false']} false, {c['live']} live, {c['twice']} twice, {c['partial']} in part)")
+
+
+def stops_of_sqlite3(folder):
+    """In how many cases the sqlite3 program's own .recover gives up, and how many cases there are."""
+    if shutil.which("sqlite3") is None:
+        return "no sqlite3 program here"
+    stopped = total = 0
+    with tempfile.TemporaryDirectory(prefix="revive-recover-") as scratch:
+        for base in cases(folder):
+            copy = os.path.join(scratch, "copy.db")
+            for ending in ("", "-wal", "-journal"):
+                if os.path.exists(base + ".db" + ending):
+                    shutil.copyfile(base + ".db" + ending, copy + ending)
+            done = subprocess.run(["sqlite3", copy, ".recover"], capture_output=True, timeout=60, check=False)
+            total += 1
+            stopped += done.returncode != 0 or b"error" in done.stderr or b"sql error" in done.stdout
+            for name in os.listdir(scratch):
+                os.unlink(os.path.join(scratch, name))
+    version = subprocess.run(["sqlite3", "--version"], capture_output=True, check=False).stdout.split()[0].decode()
+    return f"sqlite3 {version} here: `.recover` stopped with an error in {stopped} of {total} cases"
+
+
 def share(part, whole):
     return f"{part / whole:.3f}" if whole else "-"
 
@@ -98,6 +146,11 @@ def main():
     parts = {"DATE": datetime.date.today().isoformat(), "DELETED": tables[False].text(),
              "SALVAGE": tables[True].text(), "CALIBRATION_DELETED": tables[False].calibration(),
              "CALIBRATION_SALVAGE": tables[True].calibration()}
+    parts["DEBIAN"] = stops_of_sqlite3(corpora)
+    others = judge_seeds(program, shared)
+    for name, mode in (("DELETED", False), ("SALVAGE", True)):
+        parts["SEEDS_" + name] = total_words(others[mode]) if others else "not measured"
+        parts["CALIBRATION_SEEDS_" + name] = others[mode].calibration() if others else "not measured"
     for name, mode in (("D", False), ("S", True)):
         for category, c in tables[mode].rows.items():
             claimed = c["right"] + c["false"] + c["live"] + c["twice"]

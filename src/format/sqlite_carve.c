@@ -26,7 +26,8 @@ struct rv_sq_carver *rv_sq_carver_new(const struct rv_sq_db *db, rv_sq_page_fn *
     c->choice = rv_alloc_array(c->room, sizeof *c->choice);
     c->best = rv_alloc_array(c->room, sizeof *c->best);
     c->taken = rv_alloc(c->room);
-    if (c->first == NULL || c->choice == NULL || c->best == NULL || c->taken == NULL) {
+    c->stays = rv_alloc(c->room);
+    if (c->first == NULL || c->choice == NULL || c->best == NULL || c->taken == NULL || c->stays == NULL) {
         rv_fail_nomem(err);
         return NULL;
     }
@@ -50,6 +51,7 @@ void rv_sq_carver_free(struct rv_sq_carver *c)
     rv_free(c->choice);
     rv_free(c->best);
     rv_free(c->taken);
+    rv_free(c->stays);
     rv_free(c);
 }
 
@@ -419,10 +421,28 @@ static void own_inner_cells(struct rv_sq_carver *c)
     }
 }
 
+/* Marks the cells of the page's next image; false when that is no page of the kind. */
+static bool mark_later(struct rv_sq_carver *c)
+{
+    const struct rv_sq_target *target = c->target;
+    struct rv_sq_page_header h;
+    if (target->later == NULL || !rv_sq_page_header(c->db, target->later, target->number, &h) ||
+        h.type != c->header.type)
+        return false;
+    memset(c->stays, 0, c->room);
+    for (uint32_t i = 0; i < h.cells; i++) {
+        uint32_t at = rv_sq_cell_pointer(target->later, &h, i);
+        if (at < c->db->usable)
+            c->stays[at] = 1;
+    }
+    return true;
+}
+
 /* The cells of the pointer array: owned, and of older images rows themselves. */
 static bool take_cells(struct rv_sq_carver *c, struct rv_error *err)
 {
     const struct rv_sq_target *target = c->target;
+    bool compare = mark_later(c);
     for (uint32_t i = 0; i < c->header.cells; i++) {
         uint32_t at = rv_sq_cell_pointer(target->page, &c->header, i);
         struct rv_sq_cell cell;
@@ -438,6 +458,11 @@ static bool take_cells(struct rv_sq_carver *c, struct rv_error *err)
         if (at < c->header.pointers + 2 * c->header.cells ||
             !rv_sq_cell_read(c->db, target->page, at, c->header.type == 13, &cell))
             continue;
+        if (compare && c->stays[at] && cell.overflow == 0 &&
+            memcmp(target->page + at, target->later + at, cell.end - at) == 0) {
+            memset(c->taken + at, 1, cell.end - at);
+            continue; /* the next image tells of it, or it lives */
+        }
         if (target->cells_are_rows && c->owner != RV_SQ_NO_TABLE) {
             struct rv_sq_spot spot = rv_sq_spot_at(c, target->page, c->owner, at, c->db->usable);
             row = rv_sq_cell_whole(&spot, &p) && rv_sq_cell_bits(&spot, &p) > RV_SQ_IMPOSSIBLE;

@@ -71,9 +71,10 @@ struct rv_sq_target {
     uint32_t snapshot;
     uint16_t owner; /* RV_SQ_NO_TABLE: decide by fit */
     enum rv_sq_origin origin;
-    bool cells_are_rows; /* take the cells of the pointer array too (freed pages, older images) */
-    uint32_t start;      /* first searchable byte (trunk pages: behind the leaf list) */
-    bool no_header;      /* the page header is gone: one region from start to the end */
+    bool cells_are_rows;  /* take the cells of the pointer array too (freed pages, older images) */
+    uint32_t start;       /* first searchable byte (trunk pages: behind the leaf list) */
+    const uint8_t *later; /* the page's next image, where rows that did not change are found again; NULL none */
+    bool no_header;       /* the page header is gone: one region from start to the end */
 };
 /** Calls `found` for each accepted row of the image. */
 bool rv_sq_carve(struct rv_sq_carver *carver, const struct rv_sq_target *target, rv_sq_hit_fn *found, void *context,

@@ -31,6 +31,7 @@ struct rv_sq_carver {
     int32_t *choice; /* by offset: candidate chosen by the tiling, -1 skip */
     double *best;
     uint8_t *taken; /* by offset: owned by a cell of the pointer array */
+    uint8_t *stays; /* by offset: a cell of the page's next image begins here */
     uint32_t room;
     /* the page at hand */
     const struct rv_sq_target *target;

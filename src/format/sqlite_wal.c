@@ -30,12 +30,20 @@ static bool frame_sum_holds(struct sum seed, const uint8_t *frame, uint32_t page
     return s.a == rv_sq_u32(frame + 16) && s.b == rv_sq_u32(frame + 20);
 }
 
-/* Each frame's snapshot is the next commit frame of its generation. */
-static void set_snapshots(struct rv_sq_images *out, struct rv_span wal, uint32_t frame_size)
+static void tell(const struct rv_sq_reader *reader, const uint8_t *frame)
 {
+    if (reader->reading != NULL)
+        reader->reading(reader->context, frame);
+}
+
+/* Each frame's snapshot is the next commit frame of its generation. */
+static void set_snapshots(struct rv_sq_images *out, struct rv_span wal, const struct rv_sq_reader *reader)
+{
+    uint32_t frame_size = out->page_size + FRAME_HEADER;
     uint32_t end = out->count, salt = 0;
     for (uint32_t i = out->count; i-- > 0;) {
         const uint8_t *frame = wal.ptr + WAL_HEADER + (size_t)i * frame_size;
+        tell(reader, frame);
         if (out->items[i].salt != salt || rv_sq_u32(frame + 4) != 0) {
             end = i + 1;
             salt = out->items[i].salt;
@@ -64,6 +72,13 @@ static void mark_current(struct rv_sq_images *out, uint32_t committed)
 
 bool rv_sq_wal_read(struct rv_span wal, struct rv_sq_images *out, struct rv_error *err)
 {
+    static const struct rv_sq_reader nobody = { NULL, NULL };
+    return rv_sq_wal_read_by(wal, &nobody, out, err);
+}
+
+bool rv_sq_wal_read_by(struct rv_span wal, const struct rv_sq_reader *reader, struct rv_sq_images *out,
+                       struct rv_error *err)
+{
     memset(out, 0, sizeof *out);
     if (wal.len < WAL_HEADER + FRAME_HEADER)
         return true;
@@ -84,6 +99,7 @@ bool rv_sq_wal_read(struct rv_span wal, struct rv_sq_images *out, struct rv_erro
     uint32_t committed = 0;
     for (uint32_t i = 0; i < frames; i++) {
         const uint8_t *frame = wal.ptr + WAL_HEADER + (size_t)i * frame_size;
+        tell(reader, frame);
         bool sum = frame_sum_holds(seed, frame, size, big);
         bool salts = memcmp(frame + 8, wal.ptr + 16, 8) == 0;
         chain = chain && salts && sum && rv_sq_u32(frame) > 0;
@@ -98,7 +114,7 @@ bool rv_sq_wal_read(struct rv_span wal, struct rv_sq_images *out, struct rv_erro
     }
     out->count = frames;
     mark_current(out, committed);
-    set_snapshots(out, wal, frame_size);
+    set_snapshots(out, wal, reader);
     return true;
 }
 

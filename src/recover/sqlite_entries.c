@@ -375,11 +375,45 @@ static void see_too(struct rv_sq_seen *kept, const struct rv_sq_seen *other)
     kept->gone = other->gone;
 }
 
+/* Places where a guess was made in some image: only there do readings compete. Some bits a place. */
+enum { PLACE_BITS = 1 << 20 };
+
+static uint32_t place_bit(const struct rv_sq_hit *hit)
+{
+    return (uint32_t)(rv_sq_mix(hit->number, hit->at) >> 32) % PLACE_BITS;
+}
+
+static bool on_rival_page(const uint8_t *rival_pages, const struct rv_sq_hit *hit)
+{
+    return rival_pages != NULL && rival_pages[(hit->number - 1) / 8] >> (hit->number - 1) % 8 & 1;
+}
+
+static uint8_t *guessed_places(struct rv_sq_entries *e, const uint8_t *rival_pages, struct rv_sq_entry *room,
+                               struct rv_error *err)
+{
+    uint8_t *places = rv_alloc(PLACE_BITS / 8);
+    bool fine = places != NULL || rv_fail_nomem(err);
+    for (uint64_t number = 0; fine && rival_pages != NULL && number < e->count;) {
+        uint32_t count = 0;
+        const struct rv_sq_entry *entries = rv_sq_entries_block(e, (uint32_t)(number / RV_SQ_BLOCK), room, &count, err);
+        fine = entries != NULL;
+        for (uint32_t i = 0; fine && i < count; i++, number++)
+            if (entries[i].hit.layout == 2 && on_rival_page(rival_pages, &entries[i].hit))
+                set_bit(places, place_bit(&entries[i].hit));
+    }
+    if (fine)
+        return places;
+    rv_free(places);
+    return NULL;
+}
+
 /* Strikes what lives and gathers what else may not stay. */
 static bool gather_suspects(struct rv_sq_entries *e, const uint8_t *rival_pages, uint64_t *struck, struct rv_error *err)
 {
     struct rv_sq_entry *room = rv_alloc(BLOCK_BYTES);
     bool fine = room != NULL || rv_fail_nomem(err);
+    uint8_t *places = fine ? guessed_places(e, rival_pages, room, err) : NULL;
+    fine = fine && places != NULL;
     for (uint64_t number = 0; fine && number < e->count;) {
         uint32_t count = 0;
         const struct rv_sq_entry *entries = rv_sq_entries_block(e, (uint32_t)(number / RV_SQ_BLOCK), room, &count, err);
@@ -387,7 +421,7 @@ static bool gather_suspects(struct rv_sq_entries *e, const uint8_t *rival_pages,
         for (uint32_t i = 0; fine && i < count; i++, number++) {
             const struct rv_sq_hit *hit = &entries[i].hit;
             bool alive = e->live.count > 0 && lives(e, &entries[i]);
-            bool rival = rival_pages != NULL && rival_pages[(hit->number - 1) / 8] >> (hit->number - 1) % 8 & 1;
+            bool rival = on_rival_page(rival_pages, hit) && places[place_bit(hit) / 8] >> place_bit(hit) % 8 & 1;
             bool again = !alive && e->twice.count > 0 &&
                          bsearch(&entries[i].hash, e->twice.items, e->twice.count, sizeof(uint64_t), by_value) != NULL;
             *struck += alive;
@@ -403,6 +437,7 @@ static bool gather_suspects(struct rv_sq_entries *e, const uint8_t *rival_pages,
                 *s = (struct suspect){ entries[i], number, alive, seen_once(&entries[i], number) };
         }
     }
+    rv_free(places);
     rv_free(room);
     return fine;
 }

@@ -67,20 +67,25 @@ void rv_sq_files_unmap(struct rv_sq_files *files)
     unmap(&files->journal);
 }
 
-static void drop_chunk(const struct rv_sq_window *w, uintptr_t chunk)
+static void drop_part(struct rv_span file, uintptr_t from, uintptr_t to)
 {
-    uintptr_t from = chunk << CHUNK_BITS, to = (chunk + 1) << CHUNK_BITS;
-    uintptr_t start = (uintptr_t)w->file.ptr, end = start + w->file.len;
+    uintptr_t start = (uintptr_t)file.ptr, end = start + file.len;
     from = from < start ? start : from;
     to = to > end ? end : to;
-    if (from < to)
+    if (file.ptr != NULL && from < to)
         madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
+static void drop_chunk(const struct rv_sq_window *w, uintptr_t chunk)
+{
+    drop_part(w->file, chunk << CHUNK_BITS, (chunk + 1) << CHUNK_BITS);
+    drop_part(w->log, chunk << CHUNK_BITS, (chunk + 1) << CHUNK_BITS);
 }
 
 void rv_sq_window_read(struct rv_sq_window *w, const uint8_t *page)
 {
     uintptr_t chunk = (uintptr_t)page >> CHUNK_BITS;
-    if (chunk == w->last || w->file.ptr == NULL)
+    if (chunk == w->last || (w->file.ptr == NULL && w->log.ptr == NULL))
         return;
     w->last = chunk;
     for (unsigned i = 0; i < RV_SQ_CHUNKS_KEPT; i++)
@@ -104,5 +109,5 @@ void rv_sq_window_clear(struct rv_sq_window *w)
     for (unsigned i = 0; i < RV_SQ_CHUNKS_KEPT; i++)
         if (w->chunks[i] != 0)
             drop_chunk(w, w->chunks[i]);
-    *w = (struct rv_sq_window){ .file = w->file };
+    *w = (struct rv_sq_window){ .file = w->file, .log = w->log };
 }

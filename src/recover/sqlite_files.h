@@ -19,7 +19,7 @@ enum { RV_SQ_CHUNKS_KEPT = 12 };
 
 /* One a thread. With an empty span nothing is let go of: the bytes are somebody else's. */
 struct rv_sq_window {
-    struct rv_span file;
+    struct rv_span file, log;
     uintptr_t chunks[RV_SQ_CHUNKS_KEPT]; /* a ring of chunk numbers, 0 none */
     uintptr_t last;
     unsigned at;

@@ -80,7 +80,7 @@ static bool emit(struct rv_sq_worker *w, struct rv_sq_batch *b, const struct rv_
 static void note_pages(struct rv_sq_worker *w, uint32_t from, uint32_t to)
 {
     for (uint32_t n = from; n <= to; n++) {
-        const uint8_t *page = rv_sq_file_page(&w->scan->db, n);
+        const uint8_t *page = rv_sq_page(&w->scan->db, n); /* of the file or of the log */
         if (page != NULL)
             rv_sq_window_read(&w->window, page);
     }
@@ -174,7 +174,7 @@ static bool carve_items(struct rv_sq_worker *w, struct rv_sq_batch *b, uint32_t 
             rv_sq_page_expect(&s->db, i + 2);
             rv_sq_count_residue(&s->db, i + 1, &w->sums);
         }
-        if (rv_sq_target_at(s, i, &target) && !rv_sq_carve(w->carver, &target, collect, &c, err))
+        if (rv_sq_target_at(w, i, &target) && !rv_sq_carve(w->carver, &target, collect, &c, err))
             return false;
     }
     return true;
@@ -490,6 +490,29 @@ static enum rv_sq_status status_of(const struct rv_sq_scan_state *s, const struc
     return lost && s->options->salvage && s->db.damaged && e->hit.whole_image ? RV_SQ_SALVAGED : RV_SQ_DELETED;
 }
 
+/* An image that did not change a row was passed over: back to the first of them. */
+static uint32_t first_commit(struct rv_sq_worker *w, const struct rv_sq_hit *hit, uint32_t commit)
+{
+    const struct rv_sq_scan_state *s = w->scan;
+    const struct rv_sq_timeline *t = &s->timeline;
+    uint32_t place = rv_sq_timeline_index(t, hit->page);
+    if (place == 0 || !hit->whole_image)
+        return commit;
+    while ((place = t->earlier[place - 1]) != 0) {
+        bool file = place == RV_SQ_IN_FILE;
+        const uint8_t *page = file ? rv_sq_file_page(&s->db, hit->number) : s->wal.items[place - 1].page;
+        if (page != NULL)
+            rv_sq_window_read(&w->window, page);
+        if (page == NULL || memcmp(page + hit->at, hit->page + hit->at, hit->end - hit->at) != 0)
+            break;
+        uint32_t here = file ? t->file_commit : t->commit_of[place - 1];
+        commit = here < commit ? here : commit;
+        if (file)
+            break;
+    }
+    return commit;
+}
+
 /* What is said of an entry that stays; false when it is too doubtful. Its row has been read. */
 static bool describe(struct rv_sq_worker *w, const struct rv_sq_entry *e, uint64_t number, struct rv_sq_found *out)
 {
@@ -507,7 +530,7 @@ static bool describe(struct rv_sq_worker *w, const struct rv_sq_entry *e, uint64
     out->status = status_of(s, e, number);
     out->table_uncertain = table_uncertain(s, e);
     out->encoding = s->db.encoding;
-    out->commit_first = seen.first;
+    out->commit_first = first_commit(w, &e->hit, seen.first);
     out->commit_last = seen.last;
     out->commit_gone = seen.gone;
     if (cut && out->status == RV_SQ_OLDER_VERSION)
@@ -562,12 +585,20 @@ static bool apply_logs(struct rv_sq_scan_state *s, struct rv_error *err)
     return true;
 }
 
-static bool open_all(struct rv_sq_scan_state *s, const struct rv_sq_files *files, struct rv_error *err)
+static void reading(void *window, const uint8_t *page)
 {
+    rv_sq_window_read(window, page);
+}
+
+static bool open_all(struct rv_sq_scan_state *s, const struct rv_sq_files *files, const struct rv_sq_files *mapped,
+                     struct rv_error *err)
+{
+    struct rv_sq_window window = { .log = mapped != NULL ? mapped->wal : rv_span(NULL, 0) };
+    struct rv_sq_reader reader = { reading, &window };
     struct rv_error ignored;
     if (!rv_sq_db_open(&s->db, files->database, err))
         return false;
-    if (!rv_sq_wal_read(files->wal, &s->wal, &ignored))
+    if (!rv_sq_wal_read_by(files->wal, &reader, &s->wal, &ignored))
         s->db.damaged = true;
     if (!rv_sq_journal_read(files->journal, s->db.page_size, &s->journal, &ignored))
         s->db.damaged = true;
@@ -575,11 +606,6 @@ static bool open_all(struct rv_sq_scan_state *s, const struct rv_sq_files *files
         s->wal.count = s->wal.pages_after = 0;
     return apply_logs(s, err) &&
            rv_sq_timeline_make(&s->timeline, files->wal, &s->wal, &s->journal, s->db.page_count, err);
-}
-
-static void reading(void *window, const uint8_t *page)
-{
-    rv_sq_window_read(window, page);
 }
 
 /* Trees are walked by one thread; then their leaves are looked at by all. */
@@ -608,7 +634,7 @@ static bool map(struct rv_sq_scan_state *s, struct rv_error *err)
     return !s->options->salvage || rv_sq_db_reassign(&s->db, err);
 }
 
-static bool hire(struct rv_sq_scan_state *s, struct rv_span file, struct rv_error *err)
+static bool hire(struct rv_sq_scan_state *s, const struct rv_sq_files *mapped, struct rv_error *err)
 {
     s->worker_count = s->options->threads != 0 ? s->options->threads : rv_sq_workers_count();
     if (s->worker_count > RV_SQ_WORKERS_MAX)
@@ -616,7 +642,10 @@ static bool hire(struct rv_sq_scan_state *s, struct rv_span file, struct rv_erro
     for (unsigned i = 0; i < s->worker_count; i++) {
         struct rv_sq_worker *w = &s->workers[i];
         w->scan = s;
-        w->window.file = file;
+        if (mapped != NULL) {
+            w->window.file = mapped->database;
+            w->window.log = mapped->wal;
+        }
         w->payload.cap = 1u << 30;
         w->carver = rv_sq_carver_new(&s->db, rv_sq_page_for_residue, w, err);
         w->live_carver = w->carver != NULL ? rv_sq_carver_new(&s->db, rv_sq_page_for_live, w, err) : NULL;
@@ -676,11 +705,12 @@ static bool search(struct rv_sq_scan_state *s, struct rv_error *err)
     return run_stage(s, report, row_workers(s), err);
 }
 
-static bool scan_files(struct rv_sq_scan_state *s, const struct rv_sq_files *files, struct rv_span window,
+/* mapped: the files again where their pages can be let go of, else NULL. */
+static bool scan_files(struct rv_sq_scan_state *s, const struct rv_sq_files *files, const struct rv_sq_files *mapped,
                        struct rv_error *err)
 {
     memset(s->verdict, 0, sizeof *s->verdict);
-    bool fine = open_all(s, files, err) && hire(s, window, err) && map(s, err);
+    bool fine = open_all(s, files, mapped, err) && hire(s, mapped, err) && map(s, err);
     if (fine) {
         s->entries = rv_sq_entries_new(files->database.len + files->wal.len + files->journal.len, err);
         fine = s->entries != NULL && search(s, err);
@@ -700,7 +730,7 @@ bool rv_sq_scan_bytes(struct rv_ctx *ctx, const struct rv_sq_files *files, const
 {
     struct rv_sq_scan_state s = { .ctx = ctx, .options = options, .found = found, .context = context };
     s.verdict = verdict;
-    return scan_files(&s, files, rv_span(NULL, 0), err);
+    return scan_files(&s, files, NULL, err);
 }
 
 bool rv_sq_scan(struct rv_ctx *ctx, const char *path, const struct rv_sq_scan_options *options, rv_sq_found_fn *found,
@@ -712,7 +742,7 @@ bool rv_sq_scan(struct rv_ctx *ctx, const char *path, const struct rv_sq_scan_op
     memset(verdict, 0, sizeof *verdict);
     if (!rv_sq_files_map(path, &files, err))
         return false;
-    bool fine = scan_files(&s, &files, files.database, err);
+    bool fine = scan_files(&s, &files, &files, err);
     rv_sq_files_unmap(&files);
     return fine;
 }

@@ -50,7 +50,7 @@ enum { RV_SQ_SNAPSHOT_CURRENT = 0, RV_SQ_SNAPSHOT_FILE = UINT32_MAX, RV_SQ_SNAPS
 
 /* sqlite_target.c: images that are searched, numbered from 0; the pages as they are now come first, in order. */
 uint32_t rv_sq_target_count(const struct rv_sq_scan_state *scan);
-bool rv_sq_target_at(const struct rv_sq_scan_state *scan, uint32_t item, struct rv_sq_target *out);
+bool rv_sq_target_at(struct rv_sq_worker *worker, uint32_t item, struct rv_sq_target *out);
 const uint8_t *rv_sq_page_for_residue(void *worker, uint32_t number, uint32_t snapshot);
 const uint8_t *rv_sq_page_for_live(void *worker, uint32_t number, uint32_t snapshot);
 /* A bit by page number - 1: several images of the page are searched. NULL: of none, or memory is out (`fine` false). */

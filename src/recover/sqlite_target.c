@@ -99,11 +99,12 @@ static uint16_t present_owner(const struct rv_sq_scan_state *s, uint32_t number)
     return leaf ? s->db.owner[number - 1] : RV_SQ_NO_TABLE;
 }
 
-static bool target_of_image(const struct rv_sq_scan_state *s, const uint8_t *page, uint32_t number, uint32_t snapshot,
+static bool target_of_image(struct rv_sq_worker *w, const uint8_t *page, uint32_t number, uint32_t snapshot,
                             enum rv_sq_origin origin, struct rv_sq_target *out)
 {
+    const struct rv_sq_scan_state *s = w->scan;
     struct rv_sq_page_header h;
-    if (page == NULL || !rv_sq_page_header(&s->db, page, number, &h) || (h.type != 10 && h.type != 13))
+    if (noted(w, page) == NULL || !rv_sq_page_header(&s->db, page, number, &h) || (h.type != 10 && h.type != 13))
         return false;
     *out = (struct rv_sq_target){ .page = page,
                                   .number = number,
@@ -116,6 +117,28 @@ static bool target_of_image(const struct rv_sq_scan_state *s, const uint8_t *pag
     if (number == 1)
         out->owner = 0;
     return true;
+}
+
+/*
+ * The page's next image, if rows in it are looked at too: another image of the log, the file's, or the page as it is
+ * now while it is a leaf of a tree. `place`: as in the timeline.
+ */
+static const uint8_t *later_image(const struct rv_sq_scan_state *s, uint32_t number, uint32_t place)
+{
+    if (number == 0 || number > s->db.page_count)
+        return NULL;
+    bool now = place == 0;
+    if (place == RV_SQ_IN_FILE)
+        now = s->db.overlay == NULL || s->db.overlay[number - 1] == NULL;
+    else if (place != 0)
+        now = s->wal.items[place - 1].state == RV_SQ_IMAGE_CURRENT;
+    enum rv_sq_page_kind kind = (enum rv_sq_page_kind)s->db.kind[number - 1];
+    if (now)
+        return (kind == RV_SQ_PAGE_TABLE_LEAF || kind == RV_SQ_PAGE_INDEX_LEAF) &&
+                       s->db.owner[number - 1] != RV_SQ_NO_TABLE && !s->options->salvage
+                   ? rv_sq_page(&s->db, number)
+                   : NULL;
+    return place == RV_SQ_IN_FILE ? rv_sq_file_page(&s->db, number) : s->wal.items[place - 1].page;
 }
 
 /* A journal that is rolled back holds the present, not the past. */
@@ -131,25 +154,34 @@ uint32_t rv_sq_target_count(const struct rv_sq_scan_state *s)
     return count > UINT32_MAX ? UINT32_MAX : (uint32_t)count;
 }
 
-bool rv_sq_target_at(const struct rv_sq_scan_state *s, uint32_t item, struct rv_sq_target *out)
+bool rv_sq_target_at(struct rv_sq_worker *w, uint32_t item, struct rv_sq_target *out)
 {
+    const struct rv_sq_scan_state *s = w->scan;
     if (item < s->db.page_count)
         return target_of_page(s, item + 1, out);
     item -= s->db.page_count;
     if (item < s->wal.count) {
         const struct rv_sq_image *m = &s->wal.items[item];
-        return (m->state == RV_SQ_IMAGE_OLDER || m->state == RV_SQ_IMAGE_STALE) &&
-               target_of_image(s, m->page, m->number, m->snapshot, RV_SQ_FROM_WAL, out);
+        if ((m->state != RV_SQ_IMAGE_OLDER && m->state != RV_SQ_IMAGE_STALE) ||
+            !target_of_image(w, m->page, m->number, m->snapshot, RV_SQ_FROM_WAL, out))
+            return false;
+        if (s->timeline.commit_of != NULL && s->timeline.commit_of[item] != 0)
+            out->later = noted(w, later_image(s, m->number, s->timeline.later[item]));
+        return true;
     }
     item -= s->wal.count;
     if (item < journal_images(s)) {
         const struct rv_sq_image *m = &s->journal.items[item];
-        return target_of_image(s, m->page, m->number, RV_SQ_SNAPSHOT_JOURNAL, RV_SQ_FROM_JOURNAL, out);
+        return target_of_image(w, m->page, m->number, RV_SQ_SNAPSHOT_JOURNAL, RV_SQ_FROM_JOURNAL, out);
     }
     item -= journal_images(s);
     /* What a WAL's committed pages replaced still stands in the database file. */
-    return s->db.overlay != NULL && s->db.overlay[item] != NULL &&
-           target_of_image(s, rv_sq_file_page(&s->db, item + 1), item + 1, RV_SQ_SNAPSHOT_FILE, RV_SQ_FROM_WAL, out);
+    if (s->db.overlay == NULL || s->db.overlay[item] == NULL ||
+        !target_of_image(w, rv_sq_file_page(&s->db, item + 1), item + 1, RV_SQ_SNAPSHOT_FILE, RV_SQ_FROM_WAL, out))
+        return false;
+    if (s->timeline.after_file != NULL && item < s->timeline.pages && s->timeline.after_file[item] != 0)
+        out->later = noted(w, later_image(s, item + 1, s->timeline.after_file[item]));
+    return true;
 }
 
 uint8_t *rv_sq_pages_with_images(const struct rv_sq_scan_state *s, bool *fine)
@@ -243,7 +275,7 @@ bool rv_sq_find_tables(struct rv_sq_scan_state *s, struct rv_error *err)
     for (uint32_t i = 0, count = rv_sq_target_count(s); i < count; i++) {
         bool live = i < s->db.page_count;
         struct rv_sq_target target;
-        if ((live && s->db.owner[i] != 0 && i != 0) || !rv_sq_target_at(s, i, &target))
+        if ((live && s->db.owner[i] != 0 && i != 0) || !rv_sq_target_at(w, i, &target))
             continue;
         if (!live && target.owner != 0 && target.owner != RV_SQ_NO_TABLE)
             continue; /* no schema rows lie there */

@@ -73,7 +73,7 @@ static bool number_frames(struct rv_sq_timeline *t, const struct frame *frames, 
     return true;
 }
 
-/* From the last frame back: what comes next of each page is known then. */
+/* From the last frame back: what comes next of each page is known then. `latest`: by page - 1, all 0. */
 static void link_frames(struct rv_sq_timeline *t, const struct frame *frames, uint32_t count, uint32_t *latest)
 {
     uint32_t i = count;
@@ -81,18 +81,23 @@ static void link_frames(struct rv_sq_timeline *t, const struct frame *frames, ui
         uint32_t index = frames[i - 1].index, number = t->wal->items[index].number;
         if (number < 1 || number > t->pages)
             continue;
-        t->next_of[index] = latest[number - 1];
-        latest[number - 1] = t->commit_of[index];
+        t->later[index] = latest[number - 1];
+        t->earlier[index] = RV_SQ_IN_FILE;
+        if (latest[number - 1] != 0)
+            t->earlier[latest[number - 1] - 1] = index + 1;
+        latest[number - 1] = index + 1;
     }
     memcpy(t->after_file, latest, t->pages * sizeof *latest);
     for (uint32_t n = 0; n < t->pages; n++)
-        latest[n] = t->file_commit; /* what was restarted over had been written into the file */
+        latest[n] = RV_SQ_IN_FILE; /* what was restarted over had been written into the file */
     for (; i > 0; i--) {
         uint32_t index = frames[i - 1].index, number = t->wal->items[index].number;
         if (number < 1 || number > t->pages)
             continue;
-        t->next_of[index] = latest[number - 1];
-        latest[number - 1] = t->commit_of[index];
+        t->later[index] = latest[number - 1];
+        if (latest[number - 1] != RV_SQ_IN_FILE)
+            t->earlier[latest[number - 1] - 1] = index + 1;
+        latest[number - 1] = index + 1;
     }
 }
 
@@ -102,9 +107,11 @@ static bool order_log(struct rv_sq_timeline *t, uint32_t present, struct rv_erro
     struct frame *frames = ordered(t->wal, present, &count);
     uint32_t *latest = rv_alloc_array(t->pages, sizeof *latest);
     t->commit_of = rv_alloc_array(t->wal->count, sizeof *t->commit_of);
-    t->next_of = rv_alloc_array(t->wal->count, sizeof *t->next_of);
+    t->later = rv_alloc_array(t->wal->count, sizeof *t->later);
+    t->earlier = rv_alloc_array(t->wal->count, sizeof *t->earlier);
     t->after_file = rv_alloc_array(t->pages, sizeof *t->after_file);
-    bool fine = frames != NULL && latest != NULL && t->commit_of != NULL && t->next_of != NULL && t->after_file != NULL;
+    bool fine = frames != NULL && latest != NULL && t->commit_of != NULL && t->later != NULL && t->earlier != NULL &&
+                t->after_file != NULL;
     fine = fine ? number_frames(t, frames, count, err) : rv_fail_nomem(err);
     if (fine)
         link_frames(t, frames, count, latest);
@@ -131,27 +138,39 @@ void rv_sq_timeline_clear(struct rv_sq_timeline *t)
 {
     rv_free(t->commits);
     rv_free(t->commit_of);
-    rv_free(t->next_of);
+    rv_free(t->later);
+    rv_free(t->earlier);
     rv_free(t->after_file);
     *t = (struct rv_sq_timeline){ 0 };
 }
 
-struct rv_sq_moment rv_sq_timeline_frame(const struct rv_sq_timeline *t, const uint8_t *page)
+uint32_t rv_sq_timeline_index(const struct rv_sq_timeline *t, const uint8_t *page)
 {
     enum { WAL_HEADER = 32, FRAME_HEADER = 24 };
     if (t->commit_of == NULL || page < t->wal_start + WAL_HEADER + FRAME_HEADER)
-        return (struct rv_sq_moment){ 0 };
+        return 0;
     size_t index = (size_t)(page - t->wal_start - WAL_HEADER) / (t->wal->page_size + FRAME_HEADER);
-    if (index >= t->wal->count || t->commit_of[index] == 0)
+    return index < t->wal->count ? (uint32_t)index + 1 : 0;
+}
+
+static uint32_t commit_at(const struct rv_sq_timeline *t, uint32_t place)
+{
+    return place == 0 ? 0 : place == RV_SQ_IN_FILE ? t->file_commit : t->commit_of[place - 1];
+}
+
+struct rv_sq_moment rv_sq_timeline_frame(const struct rv_sq_timeline *t, const uint8_t *page)
+{
+    uint32_t place = rv_sq_timeline_index(t, page);
+    if (place == 0 || t->commit_of[place - 1] == 0)
         return (struct rv_sq_moment){ 0 };
-    return (struct rv_sq_moment){ t->commit_of[index], t->next_of[index] };
+    return (struct rv_sq_moment){ t->commit_of[place - 1], commit_at(t, t->later[place - 1]) };
 }
 
 struct rv_sq_moment rv_sq_timeline_file(const struct rv_sq_timeline *t, uint32_t number)
 {
     if (t->after_file == NULL || number < 1 || number > t->pages)
         return (struct rv_sq_moment){ 0 };
-    return (struct rv_sq_moment){ t->file_commit, t->after_file[number - 1] };
+    return (struct rv_sq_moment){ t->file_commit, commit_at(t, t->after_file[number - 1]) };
 }
 
 struct rv_sq_moment rv_sq_timeline_journal(const struct rv_sq_timeline *t)

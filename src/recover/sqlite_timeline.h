@@ -30,8 +30,9 @@ struct rv_sq_timeline {
     struct rv_sq_commit *commits; /* [0] is commit 1 */
     uint32_t commit_count, file_commit, generations;
     uint32_t *commit_of;  /* by frame; 0: never committed */
-    uint32_t *next_of;    /* by frame: the commit that replaced this image of its page, 0 none did */
-    uint32_t *after_file; /* by page - 1: the commit that replaced the file's page, 0 none did */
+    uint32_t *after_file; /* by page - 1: frame + 1 that replaced the file's page, 0 none did */
+    uint32_t *later;      /* by frame: frame + 1 of the page's next image, 0 none, RV_SQ_IN_FILE the file's */
+    uint32_t *earlier;    /* the same for the one before, of the present generation and the file */
     uint32_t pages;
 };
 
@@ -40,6 +41,8 @@ bool rv_sq_timeline_make(struct rv_sq_timeline *line, struct rv_span wal_file, c
                          const struct rv_sq_images *journal, uint32_t pages, struct rv_error *err);
 void rv_sq_timeline_clear(struct rv_sq_timeline *line);
 
+#define RV_SQ_IN_FILE UINT32_MAX
+
 /* Where an image stands: the commit it is the state of, and the one that replaced it; 0: not known. */
 struct rv_sq_moment {
     uint32_t commit, gone;
@@ -47,3 +50,6 @@ struct rv_sq_moment {
 struct rv_sq_moment rv_sq_timeline_frame(const struct rv_sq_timeline *line, const uint8_t *page);
 struct rv_sq_moment rv_sq_timeline_file(const struct rv_sq_timeline *line, uint32_t page_number);
 struct rv_sq_moment rv_sq_timeline_journal(const struct rv_sq_timeline *line);
+
+/* Frame + 1 of an image that lies in the log; 0 it does not. */
+uint32_t rv_sq_timeline_index(const struct rv_sq_timeline *line, const uint8_t *page);
