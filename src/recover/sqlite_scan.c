@@ -243,7 +243,7 @@ static struct belief belief_of_open_end(const struct rv_sq_row *row)
  * whether the end of the row is proven, then what its last value is. Evidence is seldom doubtful: below 14 bits no
  * row was right, above 18 nearly all were.
  */
-static struct belief belief_of(const struct rv_sq_entry *e, const struct rv_sq_row *row, enum rv_sq_encoding encoding)
+static struct belief belief_of(const struct rv_sq_db *db, const struct rv_sq_entry *e, const struct rv_sq_row *row)
 {
     static const double half = 16, spread = 0.6;
     if (e->hit.whole_image)
@@ -254,8 +254,8 @@ static struct belief belief_of(const struct rv_sq_entry *e, const struct rv_sq_r
         b = belief_of_open_end(row);
     if (c < b.confidence)
         b = (struct belief){ c, "its bytes would seldom make such a row by chance" };
-    if (any_text_strange(row, encoding))
-        b = (struct belief){ e->hit.exact && e->hit.layout == 0 ? 0.7 : 0.05,
+    if (any_text_strange(row, db->encoding))
+        b = (struct belief){ e->hit.exact && e->hit.layout == 0 && !db->damaged ? 0.7 : 0.05,
                              "its text has control characters like no other" };
     return b;
 }
@@ -517,12 +517,12 @@ static uint32_t first_commit(struct rv_sq_worker *w, const struct rv_sq_hit *hit
 static bool describe(struct rv_sq_worker *w, const struct rv_sq_entry *e, uint64_t number, struct rv_sq_found *out)
 {
     struct rv_sq_scan_state *s = w->scan;
-    struct belief belief = belief_of(e, w->row, s->db.encoding);
+    struct belief belief = belief_of(&s->db, e, w->row);
     struct rv_sq_seen seen = rv_sq_entries_seen(s->entries, e, number);
     bool local = w->row->payload == rv_sq_local_size(w->row->payload, s->db.usable, !w->row->table->without_rowid);
     bool cut = !e->hit.exact && local && rv_sq_row_cut_tail(w->carver, &e->hit, w->row);
     if (cut)
-        belief = (struct belief){ 0.90, "a newer row begins in its tail: what lies there is unknown" };
+        belief = (struct belief){ 0.95, "a newer row begins in its tail: what lies there is unknown" };
     *out = (struct rv_sq_found){ .row = w->row, .hit = &e->hit, .partial = cut };
     out->confidence = belief.confidence;
     out->reason = belief.reason;
