@@ -300,6 +300,7 @@ static plist_t make_info(struct rv_mending *m)
         plist_array_append_item(apps, plist_new_string(w.key));
     rv_plist_walk_clear(&w);
     set(info, "Installed Applications", apps);
+    set(info, "Applications", plist_new_dict());
     set(info, "iTunes Version", plist_new_string("12.13"));
     return info;
 }

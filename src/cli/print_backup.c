@@ -130,3 +130,40 @@ void rv_print_backup_repair(const struct rv_face *face, const json_t *result)
     if (json_object_get(result, "undo") != NULL)
         printf("%s\n", rv_json_text(result, "undo", "?"));
 }
+
+void rv_print_backup_create(const struct rv_face *face, const json_t *result)
+{
+    char size[TEXT_SIZE];
+    printf("%sThe backup is whole, in %s%s\n", rv_style(face->colour_out, "bold"), rv_json_text(result, "folder", "?"),
+           rv_style(face->colour_out, "off"));
+    printf("%lld files (%s) came over the cable%s.\n", number_of(result, "files_received"),
+           size_of(result, "bytes_received", size),
+           json_is_true(json_object_get(result, "incremental")) ? "; what had not changed was there already" : "");
+    if (!json_is_true(json_object_get(result, "encrypted")))
+        printf("It is not encrypted: passwords, Health and calls are not in it. `revive backup password set` changes "
+               "that.\n");
+    else if (!json_is_true(json_object_get(result, "read_back")))
+        printf(
+            "It is encrypted; without its password only its lists were checked: `revive backup verify` checks all.\n");
+}
+
+void rv_print_backup_brought(const struct rv_face *face, const json_t *result)
+{
+    char size[TEXT_SIZE];
+    (void)face;
+    printf(
+        "The phone took %lld files (%s).\n%s\n", number_of(result, "files_sent"), size_of(result, "bytes_sent", size),
+        json_is_true(json_object_get(result, "restarts")) ? "It starts anew now and puts everything in its place: that "
+                                                            "takes minutes. Leave it plugged in. Apps come from "
+                                                            "the App Store afterwards."
+                                                          : "It puts everything in its place when it is started anew.");
+}
+
+void rv_print_backup_password(const struct rv_face *face, const json_t *result)
+{
+    (void)face;
+    printf("%s\n",
+           json_is_true(json_object_get(result, "encrypts"))
+               ? "The phone encrypts its backups from now on. Write the password down: without it nobody can open them."
+               : "The phone's next backups are not encrypted.");
+}

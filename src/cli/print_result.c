@@ -99,10 +99,15 @@ static const struct {
 } printers[] = {
     /* clang-format off */
     { "", rv_print_status },
+    { "backup create", rv_print_backup_create },
     { "backup decrypt", rv_print_backup_extract },
     { "backup extract", rv_print_backup_extract },
     { "backup list", rv_print_backup_list },
+    { "backup password change", rv_print_backup_password },
+    { "backup password remove", rv_print_backup_password },
+    { "backup password set", rv_print_backup_password },
     { "backup repair", rv_print_backup_repair },
+    { "backup restore", rv_print_backup_brought },
     { "backup show", rv_print_backup_show },
     { "backup verify", rv_print_backup_verify },
     { "coach dfu", rv_print_coach },

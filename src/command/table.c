@@ -8,10 +8,15 @@
 /* clang-format off */
 const struct rv_command *const rv_commands[] = {
     &rv_verb_status, /* "" */
+    &rv_verb_backup_create,
     &rv_verb_backup_decrypt,
     &rv_verb_backup_extract,
     &rv_verb_backup_list,
+    &rv_verb_backup_password_change,
+    &rv_verb_backup_password_remove,
+    &rv_verb_backup_password_set,
     &rv_verb_backup_repair,
+    &rv_verb_backup_restore,
     &rv_verb_backup_show,
     &rv_verb_backup_verify,
     &rv_verb_coach_dfu,

@@ -4,10 +4,15 @@
 
 #include "command/command.h"
 
+extern const struct rv_command rv_verb_backup_create;
 extern const struct rv_command rv_verb_backup_decrypt;
 extern const struct rv_command rv_verb_backup_extract;
 extern const struct rv_command rv_verb_backup_list;
+extern const struct rv_command rv_verb_backup_password_change;
+extern const struct rv_command rv_verb_backup_password_remove;
+extern const struct rv_command rv_verb_backup_password_set;
 extern const struct rv_command rv_verb_backup_repair;
+extern const struct rv_command rv_verb_backup_restore;
 extern const struct rv_command rv_verb_backup_show;
 extern const struct rv_command rv_verb_backup_verify;
 extern const struct rv_command rv_verb_coach_dfu;

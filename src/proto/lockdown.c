@@ -262,10 +262,13 @@ bool rv_lockdown_session(struct rv_lockdown *link, struct rv_error *err)
     return true;
 }
 
-struct rv_stream *rv_lockdown_service(struct rv_lockdown *link, const char *service, struct rv_error *err)
+static struct rv_stream *start_service(struct rv_lockdown *link, const char *service, plist_t escrow,
+                                       struct rv_error *err)
 {
     plist_t request = rv_lockdown_request("StartService");
     plist_dict_set_item(request, "Service", plist_new_string(service));
+    if (escrow != NULL)
+        plist_dict_set_item(request, "EscrowBag", plist_copy(escrow));
     RV_AUTO_PLIST reply = rv_lockdown_ask_take(link, request, err);
     uint64_t port = 0;
     if (reply == NULL) {
@@ -294,6 +297,18 @@ struct rv_stream *rv_lockdown_service(struct rv_lockdown *link, const char *serv
         }
     }
     return rv_steal(&stream);
+}
+
+struct rv_stream *rv_lockdown_service(struct rv_lockdown *link, const char *service, struct rv_error *err)
+{
+    return start_service(link, service, NULL, err);
+}
+
+struct rv_stream *rv_lockdown_service_escrow(struct rv_lockdown *link, const char *service, struct rv_error *err)
+{
+    struct rv_error none = { 0 };
+    RV_AUTO_PLIST record = link->record != NULL ? rv_plist_parse(rv_blob_span(link->record), &none) : NULL;
+    return start_service(link, service, rv_plist_node(record, "EscrowBag"), err);
 }
 
 bool rv_lockdown_enter_recovery(struct rv_lockdown *link, struct rv_error *err)

@@ -30,5 +30,7 @@ bool rv_lockdown_session(struct rv_lockdown *link, struct rv_error *err);
 bool rv_lockdown_pair(struct rv_lockdown *link, uint32_t wait_ms, struct rv_error *err);
 /** A started service's stream, inside TLS when the device says so. */
 struct rv_stream *rv_lockdown_service(struct rv_lockdown *link, const char *service, struct rv_error *err);
+/** The same with the pair record's EscrowBag: a locked phone that was unlocked once opens its files by it. */
+struct rv_stream *rv_lockdown_service_escrow(struct rv_lockdown *link, const char *service, struct rv_error *err);
 /** Without a session first, with one (pairing needed) when the device insists. The device then reboots. */
 bool rv_lockdown_enter_recovery(struct rv_lockdown *link, struct rv_error *err);

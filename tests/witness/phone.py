@@ -153,8 +153,9 @@ def phone_on_socket(sim, mode="normal", scale="0.02", settings=()):
     folder = folder_for_test()
     stage(sim, folder)
     socket = "UNIX:" + os.path.join(folder, "mux")
-    words = [sim, "run", "--state", os.path.join(folder, "scene/phone"), "--usbmuxd", socket, "--control",
-             os.path.join(folder, "ctl"), "--time-scale", scale, "--mode", mode]
+    words = [sim, "run", "--state", os.path.join(folder, "scene/phone"), "--usbmuxd", socket, "--usbip",
+             "UNIX:" + os.path.join(folder, "usb"), "--control", os.path.join(folder, "ctl"),
+             "--time-scale", scale, "--mode", mode]
     for setting in settings:
         words += ["--set", setting]
     child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a device may do with the folder that is served to it while a request of the backup agent runs. */
+#pragma once
+
+#include "base/ctx.h"
+#include "proto/mobilebackup2.h"
+
+struct rv_served {
+    uint64_t files_in, bytes_in, files_out, bytes_out;
+};
+
+struct rv_serving {
+    struct rv_ctx *ctx;
+    struct rv_mb2 *link;
+    int root;         /* folder that paths begin in */
+    const char *name; /* the one folder in it that the device may touch */
+    bool read_only;
+    bool may_ask_passcode; /* iOS 16.1 and later: say so when it is silent */
+    struct rv_served count;
+};
+
+/** Sends the request (taken) and serves until the device's answer. An answer with a number is an error with advice. */
+bool rv_backup_serve(struct rv_serving *s, plist_t request, struct rv_error *err);
+/** A number of MBErrorDomain as an error. */
+bool rv_backup_refused(int64_t code, const char *words, struct rv_error *err);
