@@ -167,3 +167,24 @@ void rv_print_backup_password(const struct rv_face *face, const json_t *result)
                ? "The phone encrypts its backups from now on. Write the password down: without it nobody can open them."
                : "The phone's next backups are not encrypted.");
 }
+
+void rv_print_backup_diff(const struct rv_face *face, const json_t *result)
+{
+    (void)face;
+    printf("%lld added, %lld removed, %lld changed, %lld as they were\n", number_of(result, "added"),
+           number_of(result, "removed"), number_of(result, "changed"), number_of(result, "same"));
+}
+
+void rv_print_backup_deleted(const struct rv_face *face, const json_t *result)
+{
+    char size[TEXT_SIZE];
+    (void)face;
+    printf("The backup is deleted; %s are free again.\n", size_of(result, "freed_bytes", size));
+}
+
+void rv_print_backup_pruned(const struct rv_face *face, const json_t *result)
+{
+    (void)face;
+    if (json_array_size(json_object_get(result, "deleted")) == 0)
+        printf("Nothing goes: no phone has more finished backups than that.\n");
+}

@@ -225,13 +225,24 @@ static const char *name_of(const struct rv_finding *one)
     return d != NULL ? d->words : NULL;
 }
 
-void rv_findings_tell(struct rv_run *run, const struct rv_findings *f)
+static const char *mark_of(unsigned kind, bool mended)
+{
+    static const bool put_right[RV_FIND_KINDS] = { [RV_FIND_FILE_SIZE] = true,
+                                                   [RV_FIND_FILE_DIGEST] = true,
+                                                   [RV_FIND_FILE_PADDING] = true,
+                                                   [RV_FIND_DATABASE] = true };
+    if (mended)
+        return put_right[kind] ? "MENDED" : "LOST";
+    return rv_finding_rows[kind].damage ? "DAMAGE" : "note";
+}
+
+static void tell_findings(struct rv_run *run, const struct rv_findings *f, bool mended)
 {
     for (unsigned i = 0; i < RV_FIND_KINDS; i++) {
         if (f->counts[i] == 1)
-            rv_say(run, "%-8s %s", rv_finding_rows[i].damage ? "DAMAGE" : "note", rv_finding_rows[i].words);
+            rv_say(run, "%-8s %s", mark_of(i, mended), rv_finding_rows[i].words);
         else if (f->counts[i] > 1)
-            rv_say(run, "%-8s %s (%llu times)", rv_finding_rows[i].damage ? "DAMAGE" : "note", rv_finding_rows[i].words,
+            rv_say(run, "%-8s %s (%llu times)", mark_of(i, mended), rv_finding_rows[i].words,
                    (unsigned long long)f->counts[i]);
     }
     for (unsigned i = 0; i < rv_backup_sort_count; i++)
@@ -251,4 +262,14 @@ void rv_findings_tell(struct rv_run *run, const struct rv_findings *f)
         }
     if (f->kept_count > shown && shown == 20)
         rv_say(run, "         … and more; --json lists all");
+}
+
+void rv_findings_tell(struct rv_run *run, const struct rv_findings *f)
+{
+    tell_findings(run, f, false);
+}
+
+void rv_findings_tell_mended(struct rv_run *run, const struct rv_findings *f)
+{
+    tell_findings(run, f, true);
 }

@@ -37,4 +37,6 @@ json_t *rv_backup_json(const struct rv_backup *backup, const char *place);
 json_t *rv_findings_json(const struct rv_findings *findings);
 /** The same in words, one line each, on the way out (not with --json). */
 void rv_findings_tell(struct rv_run *run, const struct rv_findings *findings);
+/** What a repair found: lost, or mended. */
+void rv_findings_tell_mended(struct rv_run *run, const struct rv_findings *findings);
 void rv_say(struct rv_run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -88,7 +88,7 @@ static bool repair(struct rv_run *run, struct rv_backup *b, const char *password
     set_repaired(run->result, &r, &lost);
     fine = fine && prove(run, r.folder, password, err) && (!in_place || swap(run, b, &r, beside, err));
     if (fine)
-        rv_findings_tell(run, &lost);
+        rv_findings_tell_mended(run, &lost);
     if (!fine && options.to == beside)
         rmdir(beside); /* only when nothing is in it */
     rv_findings_clear(&lost);

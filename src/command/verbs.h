@@ -6,11 +6,14 @@
 
 extern const struct rv_command rv_verb_backup_create;
 extern const struct rv_command rv_verb_backup_decrypt;
+extern const struct rv_command rv_verb_backup_delete;
+extern const struct rv_command rv_verb_backup_diff;
 extern const struct rv_command rv_verb_backup_extract;
 extern const struct rv_command rv_verb_backup_list;
 extern const struct rv_command rv_verb_backup_password_change;
 extern const struct rv_command rv_verb_backup_password_remove;
 extern const struct rv_command rv_verb_backup_password_set;
+extern const struct rv_command rv_verb_backup_prune;
 extern const struct rv_command rv_verb_backup_repair;
 extern const struct rv_command rv_verb_backup_restore;
 extern const struct rv_command rv_verb_backup_show;

@@ -39,7 +39,7 @@ def fresh(kind, name=make_backup.UDID):
 
 def run(*words, password="secret", timeout=60, **env):
     environment = dict(os.environ, HOME=str(ROOT / "home"), XDG_STATE_HOME=str(ROOT / "state"), XDG_DATA_HOME=str(ROOT / "data"),
-                       USBMUXD_SOCKET_ADDRESS=f"UNIX:{ROOT}/no-mux", LC_ALL="C.UTF-8", **env)
+                       USBMUXD_SOCKET_ADDRESS=f"UNIX:{ROOT}/no-mux", LC_ALL="C.UTF-8", REVIVE_USB=f"usbip:UNIX:{ROOT}/no-usb", **env)
     environment.pop("REVIVE_BACKUP_PASSWORD", None)
     if password is not None:
         environment["REVIVE_BACKUP_PASSWORD"] = password
