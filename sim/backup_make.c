@@ -86,7 +86,8 @@ static bool begin_batch(struct sim_make *m)
     struct sim_link *link = &m->run->link;
     link->progress = m->totals.bytes > 0 ? 100.0 * (double)m->scanned / (double)m->totals.bytes : 100.0;
     link->progress = link->progress > 100.0 ? 100.0 : link->progress;
-    m->batch_open = sim_link_upload_begin(link, m->totals.bytes);
+    bool lies = sim_backup_flag(m->run, "fault.backup_total", false);
+    m->batch_open = sim_link_upload_begin(link, lies ? 1 : m->totals.bytes);
     return m->batch_open || sim_backup_gone(m->run);
 }
 
@@ -119,10 +120,15 @@ static bool pour_content(struct pouring *p, const struct sim_file *file, bool *u
     struct rv_error err = { 0 };
     uint8_t chunk[CHUNK];
     long n = -1;
-    bool good = true;
+    bool good = true, fails = p->m->sent_files == sim_backup_number(p->m->run, "fault.backup_unreadable", UINT64_MAX);
     if (sim_content_open(&content, p->m->user, file, &err)) {
-        while (good && (n = sim_content_read(&content, chunk, sizeof chunk)) > 0)
-            good = pour(p, rv_span(chunk, (size_t)n));
+        while (good && (n = sim_content_read(&content, chunk, sizeof chunk)) > 0) {
+            good = pour(p, rv_span(chunk, fails ? (size_t)n / 2 : (size_t)n));
+            if (fails) { /* the flash gives no more of it */
+                n = -1;
+                break;
+            }
+        }
         sim_content_close(&content);
     }
     *unreadable = n < 0;

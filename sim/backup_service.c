@@ -38,7 +38,8 @@ static bool respond(struct sim_backup *run, const char *content)
 {
     plist_t message = sim_link_words("DLMessageProcessMessage", NULL), dict = plist_new_dict();
     plist_dict_set_item(dict, "MessageName", plist_new_string("Response"));
-    plist_dict_set_item(dict, "ErrorCode", plist_new_uint((uint64_t)run->code));
+    if (!sim_backup_flag(run, "fault.backup_no_code", false))
+        plist_dict_set_item(dict, "ErrorCode", plist_new_uint((uint64_t)run->code));
     if (run->code != MB_OK)
         plist_dict_set_item(dict, "ErrorDescription", plist_new_string(run->words));
     if (content != NULL)

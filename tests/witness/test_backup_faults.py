@@ -26,6 +26,8 @@ refused("the passcode is refused", "backup_passcode", "refuse", 208)
 tap.check("the device asked for it", phone.recorded("screen", "passcode"))
 phone.ask("set", "passcode")
 
+refused("the device cannot read one of its files", "fault.backup_unreadable", "7", 104)
+
 ran = rig.run("backup")
 tap.check("after all that a backup is made", ran.status == 0 and "Backup Successful" in ran.text, ran, rig.told())
 before = rig.digest()
