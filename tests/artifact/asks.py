@@ -4,6 +4,11 @@ import hashlib
 import json
 import os
 import subprocess
+import tempfile
+
+# in memory where there is such a place: what is secured on a disk waits for all that others write there
+if os.access("/dev/shm", os.W_OK):
+    tempfile.tempdir = os.environ["TMPDIR"] = "/dev/shm"
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SHARED = os.environ.get("REVIVE_SHARED") or os.path.join(os.path.dirname(ROOT), "shared")
