@@ -417,6 +417,8 @@ bool rv_backup_verify(struct rv_backup *b, const struct rv_verify_options *optio
     if (b->kind == RV_BACKUP_NO_INDEX)
         return true;
     if (!rv_backup_open_index(b, &why)) {
+        if (why.code == RV_E_DENIED && !b->has_keybag)
+            return true; /* no password opens what has lost its keys: damage, which the lists above told */
         if (why.code != RV_E_CORRUPT && why.code != RV_E_FORMAT && why.code != RV_E_NOT_FOUND) {
             *err = why;
             return false;

@@ -78,13 +78,22 @@ static bool ends_so(const char *path, const char *endings)
     return false;
 }
 
+/* Places of several generations are one sort to a person: the first row of its name counts for all. */
+static unsigned first_of(unsigned row)
+{
+    for (unsigned i = 0; i < row; i++)
+        if (strcmp(rv_backup_sorts[i].id, rv_backup_sorts[row].id) == 0)
+            return i;
+    return row;
+}
+
 unsigned rv_backup_sort_of(const char *domain, const char *path)
 {
     for (unsigned i = 0; i + 1 < rv_backup_sort_count; i++) {
         const struct rv_backup_sort *s = &rv_backup_sorts[i];
         if (rv_text_starts(domain, s->domain) && (s->path == NULL || rv_text_starts(path, s->path)) &&
             ends_so(path, s->endings))
-            return i;
+            return first_of(i);
     }
     return rv_backup_sort_count - 1;
 }

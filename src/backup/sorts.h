@@ -13,7 +13,7 @@ struct rv_backup_sort {
 };
 extern const struct rv_backup_sort rv_backup_sorts[];
 extern const unsigned rv_backup_sort_count;
-/** Index into rv_backup_sorts; the last row takes all. */
+/** Index into rv_backup_sorts, of the first row with its id; the last row takes all. */
 unsigned rv_backup_sort_of(const char *domain, const char *path);
 
 /** Databases that hold what a person would miss; NULL-terminated by domain. */

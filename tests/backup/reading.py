@@ -102,6 +102,13 @@ def scribble(folder, kind):
     path.write_bytes(data)
 
 
+def without_keys(folder):
+    path = folder / "Manifest.plist"
+    left = plistlib.loads(path.read_bytes())
+    del left["BackupKeyBag"]
+    path.write_bytes(plistlib.dumps(left, fmt=plistlib.FMT_BINARY))
+
+
 @tap.test
 def each_damage_to_the_lists_is_found_and_named():
     def status(folder, **change):
@@ -115,6 +122,7 @@ def each_damage_to_the_lists_is_found_and_named():
     expect("plain", "info-bad", lambda f: os.truncate(f / "Info.plist", 100))
     expect("plain", "manifest-missing", lambda f: (f / "Manifest.plist").unlink())
     expect("plain", "manifest-bad", lambda f: (f / "Manifest.plist").write_bytes(b""))
+    expect("encrypted", "keybag", without_keys)
     expect("plain", "index-damaged", lambda f: os.truncate(f / "Manifest.db", 9000))
     expect("plain", "index-damaged", lambda f: (f / "Manifest.db").write_bytes(b"no database"))
     expect("old", "index-damaged", lambda f: os.truncate(f / "Manifest.mbdb", 1000))
@@ -247,6 +255,7 @@ def show_counts_what_a_person_would_miss():
     folder = case.fresh("encrypted")
     code, result = case.run_json("backup", "show", folder)
     sorts = {s["id"]: s["files"] for s in result["sorts"]}
+    assert len(sorts) == len(result["sorts"]), "a sort stands there twice"
     assert code == 0 and sorts["photos"] == 8 and sorts["messages"] == 1 and sorts["apps"] == 3, sorts
     assert "8 photos" in case.run("backup", "show", folder).stdout
 
