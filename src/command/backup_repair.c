@@ -147,8 +147,8 @@ const struct rv_command rv_verb_backup_repair = {
     .about = "Writes a new backup and leaves the damaged one as it is. The index of files is searched page by page, in "
              "the logs, in the Snapshot of a broken-off run and in older copies beside it; files that it has forgotten "
              "are found by the paths that phones use and by what databases name. Entries of lost files are dropped, "
-             "damaged databases are saved row by row, missing lists are made anew. The result is verified before it "
-             "gets its name, and every loss is listed.",
+             "damaged databases are saved row by row, missing lists are made anew. The result is verified and every "
+             "loss is listed; with --in-place only a result that verifies takes the damaged one's place.",
     .example = "revive backup repair ~/Backup/00008030-000A1B2C3D4E802E\n    makes "
                "~/Backup/00008030-000A1B2C3D4E802E.repaired/00008030-000A1B2C3D4E802E",
     .options = options,
