@@ -2,9 +2,9 @@
 #include "artifact/db.h"
 
 #include "base/text.h"
+#include "recover/sqlite_open.h"
 #include "recover/sqlite_rebuild.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -53,26 +53,9 @@ static int stop_when_asked(void *context)
     return rv_cancel_asked(&db->job->source->ctx->cancel);
 }
 
-static char *address_of(const char *path, bool immutable)
-{
-    sqlite3_str *uri = sqlite3_str_new(NULL);
-    sqlite3_str_appendall(uri, "file:");
-    for (const char *at = path; *at != '\0'; at++)
-        if (strchr("?#%", *at) != NULL)
-            sqlite3_str_appendf(uri, "%%%02X", (unsigned char)*at);
-        else
-            sqlite3_str_appendchar(uri, 1, *at);
-    sqlite3_str_appendall(uri, immutable ? "?immutable=1" : "");
-    return sqlite3_str_finish(uri);
-}
-
 static bool open_library(struct rv_db *db, const char *path, bool immutable, struct rv_error *err)
 {
-    char *uri = address_of(path, immutable);
-    int flags = SQLITE_OPEN_URI | (immutable ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
-    int code = uri != NULL ? sqlite3_open_v2(uri, &db->db, flags, NULL) : SQLITE_NOMEM;
-    sqlite3_free(uri);
-    if (code != SQLITE_OK)
+    if (rv_sqlite_open(path, immutable, &db->db) != SQLITE_OK)
         return rv_fail(err, RV_E_IO, "opening %s: %s", path, db->db != NULL ? sqlite3_errmsg(db->db) : "no memory");
     sqlite3_db_config(db->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_db_config(db->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
@@ -108,7 +91,7 @@ static char *search(struct rv_db *db, const char *path, bool all, struct rv_sq_v
 
 static bool attach(struct rv_db *db, const char *path)
 {
-    char *uri = address_of(path, true);
+    char *uri = rv_sqlite_address(path, true);
     char *sql = uri != NULL ? sqlite3_mprintf("ATTACH %Q AS carved", uri) : NULL;
     bool fine = sql != NULL && sqlite3_exec(db->db, sql, NULL, NULL, NULL) == SQLITE_OK;
     sqlite3_free(sql);

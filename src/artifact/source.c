@@ -2,11 +2,11 @@
 #include "artifact/source.h"
 
 #include "base/file.h"
+#include "recover/sqlite_open.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -288,33 +288,13 @@ bool rv_source_database(struct rv_source *source, const struct rv_source_file *f
     return true;
 }
 
-static sqlite3 *open_to_look(const char *path, bool immutable)
-{
-    sqlite3 *db = NULL;
-    sqlite3_str *uri = sqlite3_str_new(NULL);
-    sqlite3_str_appendall(uri, "file:");
-    for (const char *at = path; *at != '\0'; at++)
-        if (strchr("?#%", *at) != NULL)
-            sqlite3_str_appendf(uri, "%%%02X", (unsigned char)*at);
-        else
-            sqlite3_str_appendchar(uri, 1, *at);
-    sqlite3_str_appendf(uri, immutable ? "?immutable=1" : "");
-    char *text = sqlite3_str_finish(uri);
-    int flags = SQLITE_OPEN_URI | (immutable ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
-    if (text == NULL || sqlite3_open_v2(text, &db, flags, NULL) != SQLITE_OK) {
-        sqlite3_close(db);
-        db = NULL;
-    }
-    sqlite3_free(text);
-    return db;
-}
-
 bool rv_database_has_tables(const char *path, bool immutable, const char *tables)
 {
-    sqlite3 *db = open_to_look(path, immutable);
+    sqlite3 *db = NULL;
     sqlite3_stmt *s = NULL;
-    bool all = db != NULL && sqlite3_prepare_v2(db, "SELECT 1 FROM sqlite_master WHERE type='table' AND name=?1", -1,
-                                                &s, NULL) == SQLITE_OK;
+    bool all =
+        rv_sqlite_open(path, immutable, &db) == SQLITE_OK &&
+        sqlite3_prepare_v2(db, "SELECT 1 FROM sqlite_master WHERE type='table' AND name=?1", -1, &s, NULL) == SQLITE_OK;
     if (db != NULL) /* a look must not fold the log into the copy: it is searched for deleted rows later */
         sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     while (all && *tables != '\0') {

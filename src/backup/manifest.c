@@ -10,10 +10,10 @@
 #include "crypto/cbc.h"
 #include "crypto/digest.h"
 #include "format/mbdb.h"
+#include "recover/sqlite_open.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,17 +166,10 @@ static bool fail_sql(struct rv_backup_index *x, struct rv_error *err)
 
 static bool open_db(struct rv_backup *b, struct rv_backup_index *x, struct rv_error *err)
 {
-    RV_AUTO_CLEAR(rv_buf) uri = RV_BUF(RV_PLACE_MAX * 4);
-    if (!settle_path(b, x, err) || !rv_buf_add_text(&uri, "file:", err))
+    if (!settle_path(b, x, err))
         return false;
-    for (const char *p = x->path; *p != '\0'; p++)
-        if (!rv_buf_add_format(&uri, err, strchr("?#% ", *p) != NULL || (unsigned char)*p < 0x20 ? "%%%02X" : "%c", *p))
-            return false;
     bool copy_with_log = x->folder != NULL && exists(b, "Manifest.db-wal");
-    if (!rv_buf_add_text(&uri, copy_with_log ? "" : "?immutable=1", err) || !rv_buf_add(&uri, rv_span("", 1), err))
-        return false;
-    int how = SQLITE_OPEN_URI | (copy_with_log ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
-    if (sqlite3_open_v2((const char *)uri.data, &x->db, how, NULL) != SQLITE_OK)
+    if (rv_sqlite_open(x->path, !copy_with_log, &x->db) != SQLITE_OK)
         return fail_sql(x, err);
     sqlite3_exec(x->db, "PRAGMA cell_size_check=ON; PRAGMA trusted_schema=OFF; PRAGMA mmap_size=0", NULL, NULL, NULL);
     if (sqlite3_prepare_v2(x->db, "SELECT 1 FROM Files WHERE fileID = ?1", -1, &x->has, NULL) != SQLITE_OK)

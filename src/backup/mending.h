@@ -47,6 +47,7 @@ bool rv_mend_lists(struct rv_mending *m, struct rv_error *err);
 bool rv_mend_write_lists(struct rv_mending *m, struct rv_error *err);
 
 bool rv_mend_open_rows(struct rv_mending *m, struct rv_error *err);
+bool rv_mend_has_row(struct rv_mending *m, const char *id);
 bool rv_mend_put_row(struct rv_mending *m, const struct rv_backup_row *row, int rank, struct rv_error *err);
 /** Every source of rows: indexes, their salvage, older copies, known names. */
 bool rv_mend_gather(struct rv_mending *m, struct rv_error *err);

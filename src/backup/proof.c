@@ -7,11 +7,11 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "crypto/digest.h"
+#include "recover/sqlite_open.h"
 #include "recover/sqlite_workers.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -303,9 +303,7 @@ bool rv_backup_database_sound(const char *path, char *why, size_t room)
 {
     sqlite3 *db = NULL;
     sqlite3_stmt *s = NULL;
-    char uri[256];
-    snprintf(uri, sizeof uri, "file:%s?immutable=1", path);
-    bool asked = sqlite3_open_v2(uri, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL) == SQLITE_OK &&
+    bool asked = rv_sqlite_open(path, true, &db) == SQLITE_OK &&
                  sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &s, NULL) == SQLITE_OK &&
                  sqlite3_step(s) == SQLITE_ROW;
     const char *answer = asked ? (const char *)sqlite3_column_text(s, 0) : sqlite3_errmsg(db);

@@ -63,7 +63,7 @@ static bool name_is_fine(const char *domain, const char *path)
            (*path == '\0' || rv_place_check(rv_span(path, strlen(path)), &why));
 }
 
-static bool has_row(struct rv_mending *m, const char *id)
+bool rv_mend_has_row(struct rv_mending *m, const char *id)
 {
     sqlite3_stmt *s = NULL;
     bool has = sqlite3_prepare_v2(m->rows, "SELECT 1 FROM rows WHERE id = ?1", -1, &s, NULL) == SQLITE_OK &&
@@ -90,7 +90,7 @@ static bool take_row(void *context, const struct rv_backup_row *row, struct rv_e
         rv_findings_add(g->m->lost, RV_FIND_ROW_NAME, fixed.domain, fixed.path, NULL);
         return true;
     }
-    if (g->only_stocked && (!same || rv_stock_find(g->m, row->id) == NULL || has_row(g->m, row->id)))
+    if (g->only_stocked && (!same || rv_stock_find(g->m, row->id) == NULL || rv_mend_has_row(g->m, row->id)))
         return true;
     g->taken++;
     return rv_mend_put_row(g->m, &fixed, g->rank, err);

@@ -5,7 +5,10 @@
  * entry has lost its key: names would not help.
  */
 #include "backup/mending.h"
+#include "base/file.h"
+#include "base/text.h"
 #include "data/backup_paths.h"
+#include "recover/sqlite_open.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,21 +23,12 @@ struct naming {
     uint64_t nameless;
 };
 
-static bool has_row(struct rv_mending *m, const char *id)
-{
-    sqlite3_stmt *s = NULL;
-    bool has = sqlite3_prepare_v2(m->rows, "SELECT 1 FROM rows WHERE id = ?1", -1, &s, NULL) == SQLITE_OK &&
-               sqlite3_bind_text(s, 1, id, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW;
-    sqlite3_finalize(s);
-    return has;
-}
-
 static bool try_name(struct naming *n, const char *domain, const char *path, struct rv_error *err)
 {
     struct rv_backup_row row = { .domain = domain, .path = path, .flags = RV_MBFILE_FILE };
     if (!rv_backup_id(domain, path, row.id, err))
         return false;
-    if (rv_stock_find(n->m, row.id) == NULL || has_row(n->m, row.id))
+    if (rv_stock_find(n->m, row.id) == NULL || rv_mend_has_row(n->m, row.id))
         return true;
     n->m->out->files_named++;
     return rv_mend_put_row(n->m, &row, RV_RANK_NAMED, err);
@@ -185,23 +179,25 @@ static const struct {
 
 static bool ask_witness(struct naming *n, size_t which, struct rv_error *err)
 {
-    char id[RV_BACKUP_ID], uri[RV_PLACE_MAX];
+    char id[RV_BACKUP_ID];
     sqlite3 *db = NULL;
     sqlite3_stmt *s = NULL;
     bool fine = true;
     if (!rv_backup_id(witnesses[which].domain, witnesses[which].path, id, err))
         return false;
     const struct rv_stock_file *file = rv_stock_find(n->m, id);
-    if (file == NULL || file->size == 0 || strpbrk(n->m->b->path, "?#%") != NULL)
+    if (file == NULL || file->size == 0)
         return true;
-    snprintf(uri, sizeof uri, "file:%s/%s?immutable=1", n->m->b->path, file->place);
-    if (sqlite3_open_v2(uri, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL) == SQLITE_OK &&
+    RV_AUTO_TEXT path = rv_path_join(n->m->b->path, file->place, err);
+    if (path == NULL)
+        return false;
+    if (rv_sqlite_open(path, true, &db) == SQLITE_OK &&
         sqlite3_prepare_v2(db, witnesses[which].sql, -1, &s, NULL) == SQLITE_OK)
         while (fine && sqlite3_step(s) == SQLITE_ROW) {
             const char *domain = (const char *)sqlite3_column_text(s, 0);
-            const char *path = (const char *)sqlite3_column_text(s, 1);
-            if (domain != NULL && path != NULL && strlen(path) < RV_MBFILE_PATH_MAX)
-                fine = try_name(n, domain, path, err);
+            const char *named = (const char *)sqlite3_column_text(s, 1);
+            if (domain != NULL && named != NULL && strlen(named) < RV_MBFILE_PATH_MAX)
+                fine = try_name(n, domain, named, err);
         }
     sqlite3_finalize(s);
     sqlite3_close(db);
@@ -213,7 +209,7 @@ static uint64_t count_nameless(struct rv_mending *m)
     uint64_t count = 0;
     for (size_t i = 0; i < m->stock.count; i++)
         if (i == 0 || strcmp(m->stock.files[i].id, m->stock.files[i - 1].id) != 0)
-            count += !has_row(m, m->stock.files[i].id);
+            count += !rv_mend_has_row(m, m->stock.files[i].id);
     return count;
 }
 

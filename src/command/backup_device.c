@@ -27,11 +27,6 @@ static struct rv_lockdown *open_phone(struct rv_run *run, struct rv_device *devi
     return link != NULL && rv_lockdown_pair(link, TRUST_WAIT_MS, err) ? rv_steal(&link) : NULL;
 }
 
-static void set_count(json_t *result, const char *key, uint64_t value)
-{
-    json_object_set_new(result, key, json_integer((json_int_t)value));
-}
-
 /* ---- create ---- */
 
 static bool run_create(struct rv_run *run, struct rv_error *err)
@@ -57,9 +52,9 @@ static bool run_create(struct rv_run *run, struct rv_error *err)
         json_object_set_new(run->result, "read_back", json_boolean(made.read_back));
         json_object_set_new(run->result, "incremental", json_boolean(made.incremental));
     }
-    set_count(run->result, "files_received", made.served.files_in);
-    set_count(run->result, "bytes_received", made.served.bytes_in);
-    set_count(run->result, "files", made.files);
+    rv_json_set_count(run->result, "files_received", made.served.files_in);
+    rv_json_set_count(run->result, "bytes_received", made.served.bytes_in);
+    rv_json_set_count(run->result, "files", made.files);
     rv_free(made.folder);
     return fine;
 }
@@ -120,8 +115,8 @@ static bool run_restore_backup(struct rv_run *run, struct rv_error *err)
     struct rv_brought brought = { 0 };
     bool fine = rv_backup_bring(run->ctx, link, b->path, &options, &brought, err);
     rv_wipe(password, sizeof password);
-    set_count(run->result, "files_sent", brought.served.files_out);
-    set_count(run->result, "bytes_sent", brought.served.bytes_out);
+    rv_json_set_count(run->result, "files_sent", brought.served.files_out);
+    rv_json_set_count(run->result, "bytes_sent", brought.served.bytes_out);
     json_object_set_new(run->result, "restarts", json_boolean(options.reboot));
     return fine;
 }

@@ -5,6 +5,7 @@
 #include "backup/proof.h"
 #include "backup/sorts.h"
 #include "command/backup_pick.h"
+#include "command/device_json.h"
 #include "command/verbs.h"
 
 #include <string.h>
@@ -121,11 +122,11 @@ const struct rv_command rv_verb_backup_show = {
 
 static void set_verified(json_t *result, const struct rv_verified *v)
 {
-    json_object_set_new(result, "rows", json_integer((json_int_t)v->rows));
-    json_object_set_new(result, "checked_files", json_integer((json_int_t)v->files));
-    json_object_set_new(result, "checked_bytes", json_integer((json_int_t)v->bytes));
-    json_object_set_new(result, "digests", json_integer((json_int_t)v->digests));
-    json_object_set_new(result, "decrypted", json_integer((json_int_t)v->decrypted));
+    rv_json_set_count(result, "rows", v->rows);
+    rv_json_set_count(result, "checked_files", v->files);
+    rv_json_set_count(result, "checked_bytes", v->bytes);
+    rv_json_set_count(result, "digests", v->digests);
+    rv_json_set_count(result, "decrypted", v->decrypted);
 }
 
 static bool run_verify(struct rv_run *run, struct rv_error *err)

@@ -3,6 +3,7 @@
 #include "backup/proof.h"
 #include "backup/repair.h"
 #include "command/backup_pick.h"
+#include "command/device_json.h"
 #include "command/verbs.h"
 
 #include <errno.h>
@@ -12,21 +13,16 @@
 #include <time.h>
 #include <unistd.h>
 
-static void set_count(json_t *result, const char *key, uint64_t value)
-{
-    json_object_set_new(result, key, json_integer((json_int_t)value));
-}
-
 static void set_repaired(json_t *result, const struct rv_repaired *r, const struct rv_findings *lost)
 {
     if (r->folder != NULL)
         json_object_set_new(result, "repaired", json_string(r->folder));
-    set_count(result, "files_kept", r->files_kept);
-    set_count(result, "rows_kept", r->rows_kept);
-    set_count(result, "files_mended", r->files_mended);
-    set_count(result, "files_named", r->files_named);
-    set_count(result, "files_nameless", r->files_nameless);
-    set_count(result, "databases_saved", r->databases_saved);
+    rv_json_set_count(result, "files_kept", r->files_kept);
+    rv_json_set_count(result, "rows_kept", r->rows_kept);
+    rv_json_set_count(result, "files_mended", r->files_mended);
+    rv_json_set_count(result, "files_named", r->files_named);
+    rv_json_set_count(result, "files_nameless", r->files_nameless);
+    rv_json_set_count(result, "databases_saved", r->databases_saved);
     json_object_set_new(result, "index_rebuilt", json_boolean(r->index_rebuilt));
     json_object_set_new(result, "keys_of_older_copy", json_boolean(r->keys_of_older_copy));
     json_object_set_new(result, "lost", rv_findings_json(lost));

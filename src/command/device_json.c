@@ -18,6 +18,11 @@ void rv_json_set_text(json_t *object, const char *key, const char *text)
     rv_free(clean);
 }
 
+void rv_json_set_count(json_t *object, const char *key, uint64_t value)
+{
+    json_object_set_new(object, key, json_integer((json_int_t)value));
+}
+
 void rv_json_set_hex(json_t *object, const char *key, uint64_t value, int digits)
 {
     char text[24];

@@ -13,6 +13,7 @@
 json_t *rv_device_json(const struct rv_device *device);
 /** Sets a text when it is not empty, cleaned for a terminal. */
 void rv_json_set_text(json_t *object, const char *key, const char *text);
+void rv_json_set_count(json_t *object, const char *key, uint64_t value);
 void rv_json_set_hex(json_t *object, const char *key, uint64_t value, int digits);
 /** The device that -d names, or the only one; its JSON goes to result "device". */
 bool rv_command_pick(struct rv_fleet *fleet, const char *selector, json_t *result, struct rv_device *out,

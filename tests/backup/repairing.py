@@ -55,6 +55,14 @@ def files_without_an_index_get_their_names_back_or_are_kept_without():
 
 
 @tap.test
+def a_folder_may_be_called_as_its_owner_likes():
+    plain = repair_case.attempt("plain", "index-missing")
+    odd = repair_case.attempt("plain", "index-missing", below=" Ada's #1? 50% " + "x" * 200)
+    assert odd["accepted"] and odd["kept"] == plain["kept"] > 0, (odd, plain)
+    assert odd["result"]["files_nameless"] == plain["result"]["files_nameless"], (odd, plain)
+
+
+@tap.test
 def lists_that_are_lost_are_made_anew():
     mended("plain", "manifest-list-empty", "status-of-wrong-kinds")
     mended("old", "all-lists-missing-but-manifest")

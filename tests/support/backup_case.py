@@ -30,9 +30,9 @@ def done():
     shutil.rmtree(ROOT, ignore_errors=True)
 
 
-def fresh(kind, name=make_backup.UDID):
-    """A copy of a fixture to be broken."""
-    parent = pathlib.Path(tempfile.mkdtemp(dir=ROOT))
+def fresh(kind, name=make_backup.UDID, below=""):
+    """A copy of a fixture to be broken; `below`: of a folder so called."""
+    parent = pathlib.Path(tempfile.mkdtemp(dir=ROOT, suffix=below))
     shutil.copytree(ROOT / "pristine" / kind / make_backup.UDID, parent / name)
     return parent / name
 

@@ -18,9 +18,9 @@ def could_be_kept(folder, kind, contents):
     return {name for data, name in wanted.items() if data in there} - {n for n in contents if not contents[n]}
 
 
-def attempt(kind, name, seed=1):
+def attempt(kind, name, seed=1, below=""):
     """{"accepted", "kept", "could", "why", "unchanged", "code"}."""
-    folder = case.fresh(kind)
+    folder = case.fresh(kind, below=below)
     contents = case.contents[kind]
     folder = damage.KINDS[name](folder, seed) or folder
     could = could_be_kept(folder, kind, contents)
