@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""data/coach.json -> the rows of src/data/coaching.c: groups, scripts with their steps, verdicts, texts."""
+"""data/coach.json -> the rows of src/data/coaching.c: groups, scripts with their steps, verdicts, texts, screens."""
 import json
 import re
 import sys
@@ -58,7 +58,7 @@ def step(s):
 
 
 for rows, what in ((data["groups"], "groups"), (data["scripts"], "scripts"), (data["verdicts"], "verdicts"),
-                   (data["texts"], "texts")):
+                   (data["texts"], "texts"), (data["screens"], "screens")):
     unique(rows, what)
 with open(target, "w", encoding="utf-8") as out:
     out.write("static const struct rv_coach_group groups[] = {\n" + "".join(map(group, data["groups"])) + "};\n")
@@ -81,3 +81,8 @@ with open(target, "w", encoding="utf-8") as out:
                   f'{bits("RV_COACH_WHY_", v["reasons"])}, {text(v["title"])}, {text(v["words"])} }},\n')
     out.write("};\nstatic const struct rv_coach_text texts[] = {\n")
     out.write("".join(f'{{ {text(t["id"])}, {text(t["words"])} }},\n' for t in data["texts"]) + "};\n")
+    out.write("static const struct rv_coach_screen screens[] = {\n")
+    for s in data["screens"]:
+        lines = ", ".join(text(line) for line in s["drawing"])
+        out.write(f'{{ {text(s["id"])}, {text(s["words"])}, (const char *const[]){{ {lines}, NULL }} }},\n')
+    out.write("};\n")

@@ -30,6 +30,11 @@ static void print_paper(const struct rv_face *face, const json_t *result)
     }
     json_array_foreach (json_object_get(result, "hints"), i, one)
         printf("\n%s\n", json_string_value(one));
+    const json_t *screen = json_object_get(result, "screen");
+    if (screen != NULL)
+        printf("\n%s\n\n", rv_json_text(screen, "words", ""));
+    json_array_foreach (json_object_get(screen, "drawing"), i, one)
+        printf("  %s\n", json_string_value(one));
 }
 
 void rv_print_coach(const struct rv_face *face, const json_t *result)

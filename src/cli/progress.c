@@ -5,6 +5,7 @@
 #include "base/language.h"
 #include "base/text.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { BAR_CELLS = 24, LINE_MAX = 640, BAR_EVERY_MS = 100, PLAIN_EVERY_MS = 1000, RATE_AFTER_MS = 100 };
@@ -32,9 +33,9 @@ static bool counts_bytes(const struct rv_event *event)
 static void seconds_words(double left, char *out, size_t room)
 {
     if (left >= 90)
-        snprintf(out, room, _(", %.0f min left"), left / 60 + 0.5);
+        snprintf(out, room, _(", %.0f min left"), round(left / 60));
     else
-        snprintf(out, room, _(", %.0f s left"), left + 0.5);
+        snprintf(out, room, _(", %.0f s left"), round(left));
 }
 
 /* ", 3.1 MB/s, 2 min left", or "" while there is nothing to say yet. */

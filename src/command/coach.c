@@ -128,16 +128,55 @@ static void put_group(json_t *result, const struct model *model, enum rv_coach_g
     rv_json_set_text(result, "note", model->group->note);
 }
 
-static void put_ways(json_t *result, const struct rv_coach_group *group, enum rv_coach_goal goal)
+/* Only one kind of cable is ever right, and for DFU not each that fits. */
+static const char *cable_text(const struct model *model, enum rv_coach_goal goal)
 {
+    static const struct {
+        const char *port, *text;
+    } cables[] = { { "30-pin", "cable-30-pin" }, { "lightning", "cable-lightning" }, { "usb-c", "cable-usb-c" } };
+    const struct rv_device_row *row = rv_device_by_product(model->product, NULL);
+    struct rv_identity identity = { 0 };
+    struct rv_coach_setup setup = { 0 };
+    snprintf(identity.product_type, sizeof identity.product_type, "%s", model->product);
+    rv_coach_setup_for(&setup, &identity);
+    if (setup.old_lightning && goal == RV_COACH_DFU)
+        return rv_coach_text("cable-lightning-old");
+    for (size_t i = 0; row != NULL && i < RV_COUNT(cables); i++)
+        if (strcmp(cables[i].port, row->port) == 0)
+            return rv_coach_text(cables[i].text);
+    return NULL;
+}
+
+static void put_screen(json_t *result, enum rv_coach_goal goal)
+{
+    const struct rv_coach_screen *screen = rv_coach_screen(rv_coach_goal_name(goal));
+    if (screen == NULL)
+        return;
+    json_t *drawing = json_array();
+    for (size_t i = 0; screen->drawing[i] != NULL; i++)
+        json_array_append_new(drawing, json_string(rv_translated(screen->drawing[i])));
+    json_object_set_new(result, "screen",
+                        json_pack("{s:s, s:o}", "words", rv_translated(screen->words), "drawing", drawing));
+}
+
+static void put_ways(json_t *result, const struct model *model, enum rv_coach_goal goal)
+{
+    const struct rv_coach_group *group = model->group;
     json_t *ways = json_array();
     const struct rv_coach_script *buttons = rv_coach_script(group->kind, goal, RV_COACH_BY_BUTTONS);
     const struct rv_coach_script *cable = rv_coach_script(group->kind, goal, RV_COACH_BY_CABLE);
-    json_array_append_new(ways, way_json(group, buttons, N_("Cable in the computer, then:")));
+    json_array_append_new(
+        ways, way_json(group, buttons,
+                       goal == RV_COACH_EXIT_RECOVERY ? N_("Cable out, then:") : N_("Cable in the computer, then:")));
     if (cable != NULL)
         json_array_append_new(ways, way_json(group, cable, N_("Another way, from a device that is switched off:")));
     json_object_set_new(result, "ways", ways);
     json_t *hints = json_array();
+    const char *right_cable = cable_text(model, goal);
+    if (right_cable != NULL)
+        add_filled(hints, group, right_cable);
+    if (goal == RV_COACH_EXIT_RECOVERY)
+        add_filled(hints, group, rv_coach_text("unplug-first"));
     if (goal == RV_COACH_DFU)
         add_filled(hints, group,
                    N_("No backup can be made from DFU mode: make one first, if the {device} still works. Entering and "
@@ -323,7 +362,8 @@ static bool run_coach(struct rv_run *run, enum rv_coach_goal goal, struct rv_err
             return false;
     }
     put_group(run->result, &model, goal);
-    put_ways(run->result, model.group, goal);
+    put_ways(run->result, &model, goal);
+    put_screen(run->result, goal);
     if (model.guessed)
         rv_tell_warning(run->ctx, "revive does not know this model; the buttons of the newest %s models are shown.",
                         model.group->device);

@@ -50,6 +50,14 @@ const char *rv_coach_text(const char *id)
     return "";
 }
 
+const struct rv_coach_screen *rv_coach_screen(const char *goal)
+{
+    for (size_t i = 0; i < COUNT(screens); i++)
+        if (strcmp(screens[i].id, goal) == 0)
+            return &screens[i];
+    return NULL;
+}
+
 const char *rv_coach_goal_name(enum rv_coach_goal goal)
 {
     static const char *const names[] = { "recovery", "dfu", "exit-recovery", "exit-dfu" };

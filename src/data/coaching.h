@@ -86,6 +86,13 @@ struct rv_coach_text {
     const char *id, *words;
 };
 
+/* What the person sees at the end: our own picture of it. */
+struct rv_coach_screen {
+    const char *id; /* name of the goal */
+    const char *words;
+    const char *const *drawing; /* NULL-terminated */
+};
+
 const struct rv_coach_group *rv_coach_group(const char *id); /* NULL: no buttons lead there */
 /** Why the devices of a group without buttons cannot be coached; NULL for the others. */
 const char *rv_coach_unguided(const char *id);
@@ -93,8 +100,9 @@ const struct rv_coach_script *rv_coach_script(enum rv_coach_kind kind, enum rv_c
                                               enum rv_coach_route route); /* NULL: there is no such way */
 /** Never NULL for an outcome that is not the goal. */
 const struct rv_coach_verdict *rv_coach_verdict(enum rv_coach_goal goal, enum rv_coach_came came);
-const char *rv_coach_text(const char *id);               /* the id must exist */
-const char *rv_coach_goal_name(enum rv_coach_goal goal); /* "exit-dfu" */
+const char *rv_coach_text(const char *id);                       /* the id must exist */
+const struct rv_coach_screen *rv_coach_screen(const char *goal); /* NULL: none to be drawn */
+const char *rv_coach_goal_name(enum rv_coach_goal goal);         /* "exit-dfu" */
 
 /** The group of a product type; of one that no table knows, the newest of its family (*guessed). NULL: neither. */
 const char *rv_coach_group_of(const char *product, bool *guessed);

@@ -5,12 +5,15 @@
  * person and the work.
  */
 #include "base/language.h"
+#include "base/text.h"
 #include "restore/internal.h"
 
+#include "data/devices.h"
 #include "firmware/catalogue.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static bool choose_identity(struct rv_restore *r, struct rv_error *err)
 {
@@ -57,6 +60,41 @@ static void tell_work(struct rv_restore *r)
                              "normal, and it can take a while.");
 }
 
+/* Apple's files take up what the table does not know yet without a change here mostly: worth a word, not a refusal. */
+static void tell_unknown(struct rv_restore *r)
+{
+    static const char next_major[] = "27"; /* iOS 26 is the newest whose files this program was built after */
+    const struct rv_identity *id = &r->device.identity;
+    const char *version = rv_ipsw_version(r->ipsw)->version;
+    if (rv_version_compare(version, next_major) >= 0)
+        rv_tell_warning(r->ctx,
+                        "iOS %.30s is newer than this program knows. It goes on as with iOS 26, and stops with "
+                        "a clear word where something new is asked of it. Look for a newer revive first.",
+                        version);
+    if (id->product_type[0] != '\0' && rv_device_by_product(id->product_type, NULL) == NULL)
+        rv_tell_warning(r->ctx,
+                        "This model (%.30s) is newer than this program knows. The firmware file tells what it "
+                        "needs; look for a newer revive first.",
+                        id->product_type);
+}
+
+/* Why this takes longer than an update on the device itself, and how long. The rates are those of USB 2 with old and
+ * new models, the minutes besides are those of the device itself [I]. */
+static void tell_extent(struct rv_restore *r)
+{
+    enum { SLOW_PER_MINUTE = 600000000, FAST_PER_MINUTE = 2000000000, LEAST_MINUTES = 5, MOST_MINUTES = 10 };
+    struct stat about;
+    char size[32];
+    if (stat(r->options->ipsw_path, &about) != 0)
+        return;
+    uint64_t bytes = (uint64_t)about.st_size;
+    rv_tell_note(r->ctx,
+                 "The whole system is installed anew from this computer (%s), not only what changed, as an update over "
+                 "the air does: that reaches deeper. Mostly %u to %u minutes; leave the cable in.",
+                 rv_text_size(bytes, size, sizeof size), LEAST_MINUTES + (unsigned)(bytes / FAST_PER_MINUTE),
+                 MOST_MINUTES + (unsigned)(bytes / SLOW_PER_MINUTE));
+}
+
 /* From the first long reading on: verifying gigabytes takes minutes already. */
 static void keep_awake(struct rv_restore *r)
 {
@@ -80,6 +118,8 @@ bool rv_step_preflight(struct rv_restore *r, struct rv_error *err)
     rv_stake_read(r, &r->result->stake);
     r->result->stake_known = true;
     tell_work(r);
+    tell_extent(r);
+    tell_unknown(r);
     rv_stake_tell(r, &r->result->stake);
     if (!rv_stake_check(r, &r->result->stake, err))
         return false;

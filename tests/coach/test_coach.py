@@ -171,6 +171,36 @@ def the_steps_of_any_model_are_printed_without_a_device():
 
 
 @tap.test
+def the_right_cable_is_named_for_each_model_and_goal():
+    for goal, model, words in (("dfu", "iPhone 8", "USB-A at the computer"), ("recovery", "iPhone 8", "USB-A or USB-C"),
+                               ("dfu", "iPhone 11", "USB-A or USB-C"), ("dfu", "iPhone 16", "USB-C, one that carries data"),
+                               ("dfu", "iPhone 4", "the wide 30-pin one")):
+        done = plain(goal, "--model", model, "--print")
+        cables = re.findall(r"(?m)^The cable for the iPhone: .*$", done.out)
+        assert done.code == 0 and len(cables) == 1 and words in cables[0], (goal, model, done)
+        assert ("cannot bring it into DFU" in cables[0]) == (model == "iPhone 8" and goal == "dfu"), cables
+
+
+@tap.test
+def by_the_buttons_out_of_recovery_begins_with_the_cable_out():
+    done = plain("exit-recovery", "--model", "iPhone 7", "--print")
+    assert "Cable out, then:\n  1. " in done.out and "pull it out before you begin" in done.out, done
+    for goal in ("recovery", "dfu", "exit-dfu"):
+        done = plain(goal, "--model", "iPhone 7", "--print")
+        assert "Cable in the computer, then:\n  1. " in done.out and "pull it out" not in done.out, done
+
+
+@tap.test
+def the_screens_are_named_and_drawn():
+    for goal, words, line in (("recovery", "a cable that points to a computer", "|     ^     |"), ("dfu", "black, as if it were", "|   black   |")):
+        done = plain(goal, "--model", "iPhone 8", "--print", "--json")
+        screen = json.loads(done.out)["screen"]
+        assert words in screen["words"] and line in screen["drawing"], screen
+        assert len({len(row) for row in screen["drawing"]}) == 1, screen
+    assert "screen" not in json.loads(plain("exit-dfu", "--model", "iPhone 8", "--print", "--json").out)
+
+
+@tap.test
 def tomorrows_models_and_strange_ones_are_answered():
     done = plain("dfu", "--model", "iPhone99,1", "--print")
     assert done.code == 0 and "newest" in done.err and "Volume Up" in done.out, done

@@ -125,6 +125,19 @@ def an_older_firmware_is_no_update(build):
         claim("10.3" in done.out and s.control("state")["mode"] == "normal", f"{done.out[-800:]}")
 
 
+def what_is_newer_than_the_program_is_said_before_it_starts(build):
+    """The same files with a later number; a file for a later model is refused for this one, before any of that."""
+    with Scene(build, scenario="fresh") as s:
+        trusted_normal(s)
+        _, texts = looked_at(s, "update")
+        claim(not said(texts, "warning", "newer than this program"), f"{texts}")
+        claim(said(texts, "note", "not only what changed") and said(texts, "note", "Mostly 5 to 10 minutes"), f"{texts}")
+        later = s.scene / "files" / "later.ipsw"
+        rewrite(s.new_ipsw, later, lambda name, data: data.replace(b">11.3<", b">27.0<") if name.endswith(".plist") else data)
+        done = s.revive("update", "--ipsw", later, "--dry-run", "--json", timeout=RUN_SECONDS, env=patient(s))
+        claim("iOS 27.0 is newer than this program knows" in done.out, f"{done.out[:1500]}")
+
+
 def an_erase_with_find_my_on_asks_for_the_owner(build):
     with Scene(build, scenario="fresh") as s:
         trusted_normal(s, "find_my=yes")
@@ -321,7 +334,8 @@ SCENARIOS = (
     the_boot_loader_tells_of_the_lock, a_middling_battery_is_warned_of, host_on_battery_is_noticed,
     sleep_is_held_off_while_it_works, no_bus_is_a_notice,
     a_turned_bit_in_a_late_file_is_found_before_the_device_is_touched, a_nearly_full_phone_is_warned_of,
-    an_erase_with_find_my_on_asks_for_the_owner, an_older_firmware_is_no_update, ticket_of_the_attached_device,
+    an_erase_with_find_my_on_asks_for_the_owner, an_older_firmware_is_no_update,
+    what_is_newer_than_the_program_is_said_before_it_starts, ticket_of_the_attached_device,
     ticket_of_a_described_device, refused_ticket,
 )
 
