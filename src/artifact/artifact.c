@@ -65,6 +65,12 @@ static bool read_one(void *context, const struct rv_source_file *file, struct rv
 
 bool rv_job_run(struct rv_job *job, struct rv_error *err)
 {
+    bool several = job->source->earlier != NULL && !job->no_earlier;
+    return several ? rv_job_run_several(job, err) : rv_job_run_one(job, err);
+}
+
+bool rv_job_run_one(struct rv_job *job, struct rv_error *err)
+{
     if (job->done == NULL)
         job->done = json_object();
     for (size_t i = 0; i < job->artifact->place_count && !job->enough; i++)
@@ -83,6 +89,10 @@ void rv_job_clear(struct rv_job *job)
 
 bool rv_job_emit(struct rv_job *job, enum rv_record_state state, json_t *record, struct rv_error *err)
 {
+    if (job->sift != NULL && record != NULL && !rv_sift_takes(job, &state, record)) {
+        json_decref(record);
+        return true;
+    }
     job->counts.by_state[state]++;
     if (record == NULL)
         return job->count_only || rv_fail_nomem(err);

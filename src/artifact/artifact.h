@@ -10,8 +10,14 @@
 
 #include <jansson.h>
 
-enum rv_record_state { RV_LIVE, RV_TRASHED, RV_CARVED, RV_RECORD_STATES };
-extern const char *const rv_record_state_names[RV_RECORD_STATES]; /* live, recently_deleted, carved */
+enum rv_record_state {
+    RV_LIVE,
+    RV_TRASHED, /* in an app's own trash */
+    RV_CARVED,  /* a deleted row, found again */
+    RV_EARLIER, /* there in an earlier backup of the phone, not any more in the newest */
+    RV_RECORD_STATES
+};
+extern const char *const rv_record_state_names[RV_RECORD_STATES]; /* live, recently_deleted, carved, in_older_backup */
 
 /** A finished record, borrowed. False with an error ends the reading; so does setting job->enough. */
 struct rv_job;
@@ -62,17 +68,28 @@ struct rv_job {
     bool lazy;                         /* for deleted ones only when the living were not enough: a first page at once */
     bool older;                        /* earlier versions of living rows too */
     bool count_only;                   /* records need not be made */
+    bool no_earlier;                   /* earlier backups are not asked */
     bool enough;                       /* set by the receiver: no more records are wanted */
     rv_record_fn *record;
     void *context;
     struct rv_counts counts;
-    json_t *done;  /* files read: one may answer to two places */
-    json_t *notes; /* array of texts: what is missing and why */
+    struct rv_sift *sift; /* while several backups are read together (earlier.c) */
+    json_t *done;         /* files read: one may answer to two places */
+    json_t *notes;        /* array of texts: what is missing and why */
 };
 
-/** Reads every file of the type. Without any: RV_E_NOT_FOUND is not raised, counts.files stays 0. */
+/**
+ * Reads every file of the type, of earlier backups too: what is in one of them and not in a newer one was deleted in
+ * between and says so. Without any: RV_E_NOT_FOUND is not raised, counts.files
+ * stays 0.
+ */
 bool rv_job_run(struct rv_job *job, struct rv_error *err);
+/** The same of job->source alone. */
+bool rv_job_run_one(struct rv_job *job, struct rv_error *err);
 void rv_job_clear(struct rv_job *job);
+/** earlier.c: the passes over several backups; which of their records is new. */
+bool rv_job_run_several(struct rv_job *job, struct rv_error *err);
+bool rv_sift_takes(struct rv_job *job, enum rv_record_state *state, json_t *record);
 /** Counts a record and hands it on; takes the reference. record may be NULL when job->count_only. */
 bool rv_job_emit(struct rv_job *job, enum rv_record_state state, json_t *record, struct rv_error *err);
 /** One line of what is missing and why; said once. */

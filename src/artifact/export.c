@@ -205,30 +205,50 @@ static bool copy_bytes(const char *from, const char *to, uint64_t *bytes, struct
     return rv_atomic_file_publish(file, err);
 }
 
+/* Out of a backup straight into the target folder, under its name when it is whole; of a folder: a copy. */
+static bool bring(struct rv_source *owner, const struct rv_source_file *file, const char *to, uint64_t *bytes,
+                  struct rv_error *err)
+{
+    char part[4096];
+    char *at = NULL;
+    struct stat st;
+    if (snprintf(part, sizeof part, "%s.part", to) >= (int)sizeof part)
+        return rv_fail(err, RV_E_LIMIT, "a path of %zu bytes", strlen(to));
+    unlink(part); /* of a run that was killed */
+    bool fine = owner->kind->fetch(owner, file, part, &at, err);
+    if (fine && strcmp(at, part) != 0)
+        fine = copy_bytes(at, to, bytes, err);
+    else if (fine && (stat(part, &st) != 0 || rename(part, to) != 0))
+        fine = rv_fail_sys(err, errno == ENOSPC ? RV_E_NOSPACE : RV_E_IO, errno, "naming %s", to);
+    else if (fine)
+        *bytes = (uint64_t)st.st_size;
+    if (!fine)
+        unlink(part);
+    rv_free(at);
+    return fine;
+}
+
 bool rv_export_media(struct rv_export *out, const json_t *media, const char *folder, double modified, char *name,
                      struct rv_error *err)
 {
     struct rv_source_file file = { 0 };
+    struct rv_source *owner = NULL;
     struct rv_error gone = { 0 };
     struct stat st;
     *name = '\0';
     if (strcmp(rv_get(media, "state"), "present") != 0 ||
-        !rv_source_find(out->job->source, rv_get(media, "domain"), rv_get(media, "path"), &file, &gone)) {
+        !rv_source_find_media(out->job->source, rv_get(media, "domain"), rv_get(media, "path"), &file, &owner, &gone)) {
         out->counts.media_missing++;
         return true;
     }
     rv_export_name(out, folder, rv_get(media, "name"), "", name);
     RV_AUTO_TEXT to = target_path(out, folder, name, err);
-    char *at = NULL;
-    uint64_t bytes = 0;
     bool there = to != NULL && stat(to, &st) == 0 && (uint64_t)st.st_size == file.size; /* by an earlier run */
     bool fine = to != NULL;
     out->counts.media_kept += there;
     if (fine && !there) {
-        RV_AUTO_TEXT work = rv_source_work_folder(out->job->source, err);
-        RV_AUTO_TEXT copy = work != NULL ? rv_path_join(work, "media", err) : NULL;
-        fine = copy != NULL && out->job->source->kind->fetch(out->job->source, &file, copy, &at, &gone);
-        if (fine && copy_bytes(at, to, &bytes, &gone)) {
+        uint64_t bytes = 0;
+        if (bring(owner, &file, to, &bytes, &gone)) {
             set_time(to, modified != 0 ? modified : (double)file.modified);
             out->counts.media++;
             out->counts.media_bytes += bytes;
@@ -238,14 +258,8 @@ bool rv_export_media(struct rv_export *out, const json_t *media, const char *fol
         } else { /* this one cannot be read; the others can */
             out->counts.media_missing++;
             *name = '\0';
-            fine = true;
         }
-        if (copy != NULL)
-            unlink(copy);
-        if (work != NULL)
-            rmdir(work);
     }
-    rv_free(at);
     rv_source_file_clear(&file);
     return fine;
 }

@@ -11,7 +11,7 @@
 
 static const double cocoa_epoch = 978307200.0;
 
-const char *const rv_record_state_names[RV_RECORD_STATES] = { "live", "recently_deleted", "carved" };
+const char *const rv_record_state_names[RV_RECORD_STATES] = { "live", "recently_deleted", "carved", "in_older_backup" };
 
 bool rv_epoch_to_unix(double raw, enum rv_epoch epoch, double *out)
 {
@@ -191,10 +191,13 @@ json_t *rv_media_json(struct rv_job *job, const char *domain, const char *path, 
     rv_put_words(j, "domain", path != NULL ? domain : NULL);
     rv_put_words(j, "path", path);
     struct rv_source_file file = { 0 };
+    struct rv_source *owner;
     struct rv_error gone = { 0 };
-    if (path != NULL && !job->count_only && rv_source_find(job->source, domain, path, &file, &gone)) {
+    if (path != NULL && !job->count_only && rv_source_find_media(job->source, domain, path, &file, &owner, &gone)) {
         rv_put_number(j, "bytes", (int64_t)file.size);
         json_object_set_new(j, "state", json_string("present"));
+        if (owner != job->source)
+            rv_put_words(j, "backup", owner->date != NULL ? owner->date : owner->kind->name);
         job->counts.media++;
         rv_source_file_clear(&file);
         return j;
@@ -284,6 +287,31 @@ static void put_wordless(const json_t *record, char *out, size_t size)
         snprintf(out, size, "(%s)", json_string_value(json_object_get(balloon, "kind")));
     else if (json_is_true(json_object_get(record, "undecodable")))
         snprintf(out, size, "(could not decode)");
+}
+
+bool rv_record_comes_late(const json_t *record)
+{
+    const char *state = json_string_value(json_object_get(record, "state"));
+    return state != NULL && (strcmp(state, rv_record_state_names[RV_CARVED]) == 0 ||
+                             strcmp(state, rv_record_state_names[RV_EARLIER]) == 0);
+}
+
+void rv_record_state_words(const json_t *record, char *out, size_t size)
+{
+    const char *state = json_string_value(json_object_get(record, "state"));
+    const char *had = json_string_value(json_object_get(json_object_get(record, "source"), "backup"));
+    const char *gone = json_string_value(json_object_get(record, "deleted_before"));
+    *out = '\0';
+    if (state == NULL)
+        return;
+    if (strcmp(state, rv_record_state_names[RV_TRASHED]) == 0)
+        snprintf(out, size, "from Recently Deleted");
+    if (strcmp(state, rv_record_state_names[RV_CARVED]) == 0)
+        snprintf(out, size, "deleted; found again, %.0f %% sure",
+                 100 * json_real_value(json_object_get(record, "confidence")));
+    if (strcmp(state, rv_record_state_names[RV_EARLIER]) == 0)
+        snprintf(out, size, "in the backup of %.10s, deleted before that of %.10s",
+                 had != NULL ? had : "an unknown day", gone != NULL ? gone : "an unknown day");
 }
 
 void rv_record_cell(const json_t *record, const char *key, char *out, size_t size)

@@ -43,5 +43,9 @@ json_t *rv_media_json(struct rv_job *job, const char *domain, const char *path, 
  * stands for a message without words. One line, fit for eyes.
  */
 void rv_record_cell(const json_t *record, const char *key, char *out, size_t size);
+/** Is it deleted and was found again, in freed space or in an earlier backup? Such come after all that live. */
+bool rv_record_comes_late(const json_t *record);
+/** How a record that does not live came here: "deleted; found again, 87 % sure"; "" for one that lives. */
+void rv_record_state_words(const json_t *record, char *out, size_t size);
 /** The same whole, times as ISO 8601, for CSV. New memory. */
 char *rv_record_whole_cell(const json_t *record, const char *key);

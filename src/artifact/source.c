@@ -2,11 +2,14 @@
 #include "artifact/source.h"
 
 #include "base/file.h"
+#include "base/text.h"
 #include "recover/sqlite_open.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +48,19 @@ bool rv_path_matches(const char *pattern, const char *path)
     return *pattern == '\0';
 }
 
+struct rv_source *rv_source_new(struct rv_ctx *ctx, const struct rv_source_kind *kind, const char *from,
+                                struct rv_error *err)
+{
+    RV_AUTO(rv_source) source = rv_alloc(sizeof *source);
+    if (source == NULL || (source->from = rv_text_copy(from)) == NULL) {
+        rv_fail_nomem(err);
+        return NULL;
+    }
+    source->ctx = ctx;
+    source->kind = kind;
+    return rv_steal(&source);
+}
+
 struct rv_source *rv_source_open(struct rv_ctx *ctx, const char *from, struct rv_error *err)
 {
     struct stat st;
@@ -52,25 +68,84 @@ struct rv_source *rv_source_open(struct rv_ctx *ctx, const char *from, struct rv
         rv_fail_sys(err, errno == ENOENT ? RV_E_NOT_FOUND : RV_E_IO, errno, "looking at %s", from);
         return NULL;
     }
-    RV_AUTO(rv_source) source = rv_alloc(sizeof *source);
-    if (source == NULL || (source->from = rv_text_copy(from)) == NULL) {
-        rv_fail_nomem(err);
+    RV_AUTO(rv_source)
+    source = rv_source_new(ctx, S_ISDIR(st.st_mode) ? &rv_source_of_folder : &rv_source_of_file, from, err);
+    if (source == NULL)
         return NULL;
-    }
-    source->ctx = ctx;
-    source->kind = S_ISDIR(st.st_mode) ? &rv_source_of_folder : &rv_source_of_file;
     if (S_ISDIR(st.st_mode) && !rv_source_folder_open(source, err))
         return NULL;
     return rv_steal(&source);
 }
 
+/* ---- work copies: private, and gone for good ---- */
+
+static const char work_name[] = "revive-recover-";
+
+/*
+ * Overwritten in place and secured before the name goes, so that deleted words do not stay in freed blocks. A file
+ * system that never writes in place (btrfs, most flash below any of them) may keep the old blocks until it uses them.
+ */
+void rv_source_wipe_file(const char *path)
+{
+    enum { PIECE = 1 << 18 };
+    struct stat st;
+    struct rv_error quiet = { 0 };
+    RV_AUTO_FD fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    /* by a second name it is somebody's file, not a copy */
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 && st.st_size > 0) {
+        RV_AUTO(rv_blob) zeros = rv_blob_new(PIECE, &quiet);
+        bool fine = zeros != NULL;
+        if (fine)
+            memset(zeros->data, 0, zeros->len);
+        for (off_t left = st.st_size; fine && left > 0; left -= PIECE)
+            fine = rv_fd_write_all(fd, rv_span(zeros->data, left < PIECE ? (size_t)left : PIECE), &quiet);
+        fdatasync(fd);
+    }
+    unlink(path);
+}
+
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
 {
     (void)st;
-    (void)type;
     (void)where;
-    remove(path);
+    if (type == FTW_F)
+        rv_source_wipe_file(path);
+    else
+        remove(path);
     return 0;
+}
+
+void rv_source_wipe(const char *folder)
+{
+    nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static const char *work_base(void)
+{
+    const char *base = getenv("TMPDIR");
+    return base != NULL && *base == '/' ? base : "/tmp";
+}
+
+/* What a run left behind that was killed, or stopped at once: a folder of ours whose process is gone. */
+static void wipe_leftovers(void)
+{
+    DIR *dir = opendir(work_base());
+    struct dirent *e;
+    while (dir != NULL && (e = readdir(dir)) != NULL) {
+        uint64_t pid;
+        char number[24], path[1024];
+        struct stat st;
+        if (strncmp(e->d_name, work_name, sizeof work_name - 1) != 0)
+            continue;
+        snprintf(number, sizeof number, "%.20s", e->d_name + sizeof work_name - 1);
+        number[strcspn(number, "-")] = '\0';
+        snprintf(path, sizeof path, "%.500s/%.300s", work_base(), e->d_name);
+        if (rv_text_number(number, 10, &pid) && pid > 1 && pid < INT32_MAX && kill((pid_t)pid, 0) != 0 &&
+            errno == ESRCH && lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid())
+            rv_source_wipe(path);
+    }
+    if (dir != NULL)
+        closedir(dir);
 }
 
 void rv_source_free(struct rv_source *source)
@@ -80,34 +155,40 @@ void rv_source_free(struct rv_source *source)
     if (source->kind != NULL && source->kind->free != NULL)
         source->kind->free(source);
     if (source->work != NULL)
-        nftw(source->work, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+        rv_source_wipe(source->work);
     for (size_t i = 0; i < source->made_count; i++) {
         rv_free(source->made[i].of);
         rv_free(source->made[i].path);
     }
     rv_free(source->made);
+    rv_source_free(source->beside);
+    rv_source_free(source->earlier);
     rv_free(source->work);
     rv_free(source->from);
+    rv_free(source->date);
     rv_free(source);
 }
 
-static bool make_work(struct rv_source *source, struct rv_error *err)
+char *rv_source_work_new(struct rv_error *err)
 {
-    const char *base = getenv("TMPDIR");
+    static bool looked;
     char name[512];
-    if (source->work != NULL)
-        return true;
-    snprintf(name, sizeof name, "%.400s/revive-recover-XXXXXX", base != NULL && *base == '/' ? base : "/tmp");
+    if (!looked)
+        wipe_leftovers();
+    looked = true;
+    snprintf(name, sizeof name, "%.400s/%s%ld-XXXXXX", work_base(), work_name, (long)getpid());
+    char *folder = NULL;
     if (mkdtemp(name) == NULL) /* 0700 by its own rules */
-        return rv_fail_sys(err, RV_E_IO, errno, "making a private folder %s for work copies", name);
-    source->work = rv_text_copy(name);
-    return source->work != NULL || rv_fail_nomem(err);
+        rv_fail_sys(err, RV_E_IO, errno, "making a private folder %s for work copies", name);
+    else if ((folder = rv_text_copy(name)) == NULL)
+        rv_fail_nomem(err);
+    return folder;
 }
 
 char *rv_source_work_folder(struct rv_source *source, struct rv_error *err)
 {
     char leaf[32];
-    if (!make_work(source, err))
+    if (source->work == NULL && (source->work = rv_source_work_new(err)) == NULL)
         return NULL;
     snprintf(leaf, sizeof leaf, "%u", ++source->copies);
     RV_AUTO_TEXT folder = rv_path_join(source->work, leaf, err);
@@ -146,6 +227,23 @@ bool rv_source_find(struct rv_source *source, const char *domain, const char *pa
     return out->path != NULL || rv_fail(err, RV_E_NOT_FOUND, "%s %s is not in %s", domain, path, source->from);
 }
 
+bool rv_source_find_media(struct rv_source *source, const char *domain, const char *path, struct rv_source_file *out,
+                          struct rv_source **owner, struct rv_error *err)
+{
+    for (struct rv_source *at = source; at != NULL; at = at->earlier)
+        for (struct rv_source *one = at; one != NULL; one = one->beside) {
+            struct rv_error gone = { 0 };
+            *owner = one;
+            if (rv_source_find(one, domain, path, out, &gone))
+                return true;
+            if (gone.code != RV_E_NOT_FOUND) {
+                *err = gone;
+                return false;
+            }
+        }
+    return rv_fail(err, RV_E_NOT_FOUND, "%s %s is not in %s", domain, path, source->from);
+}
+
 /* Where its bytes are, copied out of a backup when needed. */
 static bool locate(struct rv_source *source, const struct rv_source_file *file, const char *folder, const char *leaf,
                    char **at, struct rv_error *err)
@@ -164,12 +262,12 @@ struct rv_blob *rv_source_read(struct rv_source *source, const struct rv_source_
     if (folder == NULL || !locate(source, file, folder, "file", &at, err))
         return NULL;
     struct rv_blob *bytes = rv_file_read(at, cap, err);
-    unlink(at);
+    rv_source_wipe_file(at);
     rv_free(at);
     return bytes;
 }
 
-static bool copy_file(const char *from, const char *to, struct rv_error *err)
+static bool copy_file(struct rv_ctx *ctx, const char *from, const char *to, struct rv_error *err)
 {
     enum { PIECE = 1 << 20 };
     RV_AUTO_FD in = open(from, O_RDONLY | O_CLOEXEC);
@@ -187,6 +285,8 @@ static bool copy_file(const char *from, const char *to, struct rv_error *err)
             return rv_fail_sys(err, RV_E_IO, errno, "reading %s", from);
         if (n == 0)
             return true;
+        if (!rv_cancel_point(&ctx->cancel, err))
+            return false;
         if (!rv_fd_write_all(out, rv_span(room->data, (size_t)n), err))
             return rv_while(err, "making a work copy of %s", from);
     }
@@ -209,7 +309,7 @@ static bool copy_with_siblings(struct rv_source *source, const char *from, char 
         return false;
     for (size_t i = 0; i < RV_COUNT(endings); i++) {
         snprintf(b, sizeof b, "%s%s", to, endings[i]);
-        if ((i == 0 || sibling(from, endings[i], a, sizeof a)) && !copy_file(i == 0 ? from : a, b, err))
+        if ((i == 0 || sibling(from, endings[i], a, sizeof a)) && !copy_file(source->ctx, i == 0 ? from : a, b, err))
             return false;
     }
     *path = rv_steal(&to);

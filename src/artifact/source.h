@@ -54,6 +54,10 @@ struct rv_source {
     } * made; /* databases that were copied or found to need no copy */
     size_t made_count;
     void *own;
+    char *date; /* when a backup was made, ISO 8601; NULL: no backup, or not known */
+    struct rv_source
+        *beside; /* owned: what the phone itself still holds of the same files (command/recover_device.c) */
+    struct rv_source *earlier; /* owned: the next older backup of the same phone, and so on */
 };
 
 /** A file, a folder, a backup's folder. NOT_FOUND, USAGE. */
@@ -66,6 +70,10 @@ bool rv_source_each(struct rv_source *source, const struct rv_place *place, rv_s
 /** The one file of that name; NOT_FOUND. Cleared by the caller. */
 bool rv_source_find(struct rv_source *source, const char *domain, const char *path, struct rv_source_file *out,
                     struct rv_error *err);
+/** The same in `source`, what is beside it, or its earlier backups; `owner`: whose it is. For media, never for
+ * databases. */
+bool rv_source_find_media(struct rv_source *source, const char *domain, const char *path, struct rv_source_file *out,
+                          struct rv_source **owner, struct rv_error *err);
 /** Its bytes, at most cap. */
 struct rv_blob *rv_source_read(struct rv_source *source, const struct rv_source_file *file, size_t cap,
                                struct rv_error *err);
@@ -77,6 +85,11 @@ bool rv_source_database(struct rv_source *source, const struct rv_source_file *f
                         struct rv_error *err);
 /** A fresh private folder inside the work folder. */
 char *rv_source_work_folder(struct rv_source *source, struct rv_error *err);
+/** A private folder that is wiped with its source once source->work is set to it; before that by rv_source_wipe. */
+char *rv_source_work_new(struct rv_error *err);
+void rv_source_wipe(const char *folder);
+/** Removes a work copy: its bytes are overwritten first, unless another name leads to them too. */
+void rv_source_wipe_file(const char *path);
 
 /* The two plain kinds; a third comes with backups. */
 extern const struct rv_source_kind rv_source_of_file, rv_source_of_folder;
@@ -86,6 +99,10 @@ bool rv_source_folder_open(struct rv_source *source, struct rv_error *err);
 bool rv_database_has_tables(const char *path, bool immutable, const char *tables);
 /** '*' in the pattern stands for any characters but '/'. */
 bool rv_path_matches(const char *pattern, const char *path);
+
+/** A source of another kind: what it is made of stays with the caller's kind. */
+struct rv_source *rv_source_new(struct rv_ctx *ctx, const struct rv_source_kind *kind, const char *from,
+                                struct rv_error *err);
 
 struct rv_backup;
 extern const struct rv_source_kind rv_source_of_backup;

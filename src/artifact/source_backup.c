@@ -2,7 +2,9 @@
 /* A backup's folder as a source: files by domain and path out of its index, decrypted when the backup was unlocked. */
 #include "artifact/source.h"
 
+#include "artifact/record.h"
 #include "backup/backup.h"
+#include "backup/facts.h"
 #include "base/file.h"
 
 #include <errno.h>
@@ -164,21 +166,21 @@ bool rv_source_is_backup(const char *path)
 
 struct rv_source *rv_source_of(struct rv_ctx *ctx, struct rv_backup *backup, struct rv_error *err)
 {
-    RV_AUTO(rv_source) source = rv_alloc(sizeof *source);
-    struct own *o = rv_alloc(sizeof *o);
-    if (source == NULL || o == NULL) {
-        rv_free(o);
+    RV_AUTO(rv_source) source = rv_source_new(ctx, &rv_source_of_backup, backup->path, err);
+    struct own *o = source != NULL ? rv_alloc(sizeof *o) : NULL;
+    char date[40];
+    if (o == NULL) {
         rv_backup_free(backup);
         rv_fail_nomem(err);
         return NULL;
     }
-    source->ctx = ctx;
-    source->kind = &rv_source_of_backup;
     source->own = o;
     o->backup = backup;
-    source->from = rv_text_copy(backup->path);
     o->reader = rv_backup_reader_new(err);
-    if (source->from == NULL || o->reader == NULL || !rv_backup_open_index(backup, err) ||
+    int64_t made = rv_backup_date(backup);
+    if (made != 0 && (source->date = rv_text_copy(rv_time_text((double)made, date, sizeof date))) == NULL)
+        rv_fail_nomem(err);
+    if (err->code != RV_OK || o->reader == NULL || !rv_backup_open_index(backup, err) ||
         !rv_backup_each(backup, keep, o, err))
         return NULL;
     qsort(o->rows, o->count, sizeof *o->rows, by_id);

@@ -21,7 +21,7 @@ struct chat_page {
     json_t *by_id;  /* chat id -> its entry in chats */
     json_t *chats;  /* of the whole export: {id, title, folder, months, count} */
     json_t *open;   /* the conversation that is being written, of chats */
-    json_t *late;   /* chat id -> records that were found after the conversation was written: carved ones */
+    json_t *late;   /* chat id -> records that were found after the conversation was written: deleted ones */
     uint64_t count; /* messages of the page */
 };
 
@@ -212,11 +212,10 @@ static bool put_foot(struct rv_sheet *s, const json_t *r, struct rv_error *err)
         fine = fine && rv_sheet_add(s, err, " \xC2\xB7 sent with ") && rv_html_add(s, rv_get(r, "effect"), err);
     if (strcmp(rv_get(r, "status"), "not_delivered") == 0)
         fine = fine && rv_sheet_add(s, err, " \xC2\xB7 not delivered");
-    if (strcmp(rv_get(r, "state"), "recently_deleted") == 0)
-        fine = fine && rv_sheet_add(s, err, " \xC2\xB7 Recently Deleted");
-    if (strcmp(rv_get(r, "state"), "carved") == 0)
-        fine = fine && rv_sheet_put(s, err, " \xC2\xB7 deleted; found again, %.0f %% sure",
-                                    100 * json_real_value(json_object_get(r, "confidence")));
+    char how[160];
+    rv_record_state_words(r, how, sizeof how);
+    if (*how != '\0')
+        fine = fine && rv_sheet_add(s, err, " \xC2\xB7 ") && rv_html_add(s, how, err);
     return fine && rv_sheet_add(s, err, "</div>");
 }
 
@@ -396,7 +395,7 @@ static bool write_message(struct rv_export *out, json_t *record, struct rv_error
     char month[16] = "undated";
     if (p == NULL)
         return false;
-    if (strcmp(rv_get(record, "state"), "carved") == 0) { /* in no order: kept until the conversation is written */
+    if (rv_record_comes_late(record)) { /* in no order: kept until the conversation is written */
         json_t *list = json_object_get(p->late, id);
         if (list == NULL) {
             list = json_array();

@@ -12,7 +12,7 @@ static void folder_of(const struct rv_export *out, const json_t *record, char *f
 {
     const char *date = rv_get(record, "date"), *state = rv_get(record, "state");
     const char *sort = strcmp(state, "recently_deleted") == 0            ? "/Recently Deleted"
-                       : strcmp(state, "carved") == 0                    ? "/Deleted"
+                       : rv_record_comes_late(record)                    ? "/Deleted"
                        : json_is_true(json_object_get(record, "hidden")) ? "/Hidden"
                                                                          : "";
     if (strlen(date) >= 7)

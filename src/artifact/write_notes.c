@@ -90,18 +90,17 @@ static bool put_about(struct rv_sheet *s, const json_t *record, struct rv_error 
         fine = fine && rv_sheet_put(s, err, "created %s  \n", rv_get(record, "created"));
     if (*rv_get(record, "modified"))
         fine = fine && rv_sheet_put(s, err, "changed %s  \n", rv_get(record, "modified"));
-    if (strcmp(rv_get(record, "state"), "recently_deleted") == 0)
-        fine = fine && rv_sheet_add(s, err, "from Recently Deleted  \n");
-    if (strcmp(rv_get(record, "state"), "carved") == 0)
-        fine = fine && rv_sheet_put(s, err, "deleted; found again, %.0f %% sure  \n",
-                                    100 * json_real_value(json_object_get(record, "confidence")));
+    char how[160];
+    rv_record_state_words(record, how, sizeof how);
+    if (*how != '\0')
+        fine = fine && rv_sheet_put(s, err, "%s  \n", how);
     return fine;
 }
 
 static bool write_note(struct rv_export *out, json_t *record, struct rv_error *err)
 {
     char part[RV_NAME_MAX + 32], folder[2 * RV_NAME_MAX + 64], name[RV_NAME_MAX + 32];
-    const char *in = strcmp(rv_get(record, "state"), "carved") == 0             ? "Deleted, found again"
+    const char *in = rv_record_comes_late(record)                               ? "Deleted, found again"
                      : strcmp(rv_get(record, "state"), "recently_deleted") == 0 ? "Recently Deleted"
                      : *rv_get(record, "folder")                                ? rv_get(record, "folder")
                                                                                 : "Notes";

@@ -172,7 +172,9 @@ static bool put_groups(struct cards *c, const json_t *record, struct rv_error *e
 static bool put_card(struct cards *c, const json_t *record, struct rv_error *err)
 {
     struct rv_sheet *s = &c->sheet;
+    char how[160];
     c->items = 0;
+    rv_record_state_words(record, how, sizeof how);
     return rv_sheet_put(s, err, "BEGIN:VCARD\r\nVERSION:%s\r\n", c->four ? "4.0" : "3.0") && put_name(c, record, err) &&
            rv_fold_line(s, "NICKNAME", rv_get(record, "nickname"), err) &&
            rv_fold_line(s, "TITLE", rv_get(record, "job"), err) &&
@@ -186,9 +188,7 @@ static bool put_card(struct cards *c, const json_t *record, struct rv_error *err
            put_list(c, record, "others", "X-REVIVE-OTHER", err) && put_birthday(c, record, err) &&
            rv_fold_line(s, "NOTE", rv_get(record, "note"), err) && put_groups(c, record, err) &&
            put_photo(c, record, err) && rv_fold_line(s, "UID", rv_get(record, "guid"), err) &&
-           (strcmp(rv_get(record, "state"), "carved") != 0 ||
-            rv_fold_line(s, "X-REVIVE-STATE", "deleted, found again", err)) &&
-           rv_sheet_add(s, err, "END:VCARD\r\n");
+           rv_fold_line(s, "X-REVIVE-STATE", how, err) && rv_sheet_add(s, err, "END:VCARD\r\n");
 }
 
 static bool write_card(struct rv_export *out, json_t *record, struct rv_error *err)

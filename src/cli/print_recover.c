@@ -60,14 +60,18 @@ void rv_print_scan(const struct rv_face *face, const json_t *result)
     size_t i;
     json_t *row;
     bool single = strcmp(rv_json_text(result, "source", ""), "file") == 0;
-    printf("%-16s %12s %18s %10s\n", "", "live", "recently deleted", "deleted");
+    bool several = json_array_size(json_object_get(result, "backups")) > 1;
+    printf("%-16s %12s %18s %10s%s\n", "", "live", "recently deleted", "deleted", several ? "  in older backups" : "");
     json_array_foreach ((json_t *)(uintptr_t)types, i, row) {
         if (count_of(row, "files") == 0)
             continue;
         found++;
-        deleted += count_of(row, "deleted") + count_of(row, "recently_deleted");
-        printf("%-16s %12lld %18lld %10lld\n", rv_json_text(row, "title", ""), count_of(row, "live"),
+        deleted += count_of(row, "deleted") + count_of(row, "recently_deleted") + count_of(row, "in_older_backups");
+        printf("%-16s %12lld %18lld %10lld", rv_json_text(row, "title", ""), count_of(row, "live"),
                count_of(row, "recently_deleted"), count_of(row, "deleted"));
+        if (several)
+            printf("  %16lld", count_of(row, "in_older_backups"));
+        putchar('\n');
     }
     if (found == 0)
         puts("Nothing that revive knows was found here.");
@@ -80,6 +84,8 @@ void rv_print_scan(const struct rv_face *face, const json_t *result)
         puts("\nRecently deleted: still in the app's own trash. Deleted: rows found again in freed space of the "
              "databases;\n"
              "each carries how sure it is, and its text may be cut.");
+        if (several)
+            puts("In older backups: there in one of them, not in a newer one; each says between which two it went.");
         printf("next: `revive recover list --from %s%s` shows them; `revive recover export` saves them.\n",
                rv_json_text(result, "from", "SOURCE"), deleted > 0 ? " --deleted" : "");
     }

@@ -57,6 +57,7 @@ static bool export_type(struct exporting *e, struct rv_source *source, const str
                           .artifact = artifact,
                           .carve = rv_selection_carves(e->selection),
                           .older = e->selection->older,
+                          .no_earlier = !rv_selection_compares(e->selection),
                           .record = take,
                           .context = e };
     e->out.job = &job;
@@ -95,10 +96,18 @@ static bool target_is_apart(const char *from, const char *to, struct rv_error *e
     return true;
 }
 
+static bool target_is_apart_from_all(const struct rv_source *source, const char *to, struct rv_error *err)
+{
+    for (; source != NULL; source = source->earlier)
+        if (!target_is_apart(source->from, to, err))
+            return false;
+    return true;
+}
+
 static bool save_summary(const struct exporting *e, const json_t *types, struct rv_error *err)
 {
     json_t *all = json_object();
-    json_object_set_new(all, "from", json_string(e->out.job != NULL ? rv_arg(e->run->args, "from") : ""));
+    json_object_set(all, "from", json_object_get(e->run->result, "from"));
     json_object_set(all, "types", (json_t *)(uintptr_t)types);
     char *text = json_dumps(all, JSON_INDENT(2));
     RV_AUTO_TEXT path = rv_path_join(e->out.folder, "summary.json", err);
@@ -134,7 +143,7 @@ static bool known_format(const char *format, struct rv_error *err)
 static bool run_export(struct rv_run *run, struct rv_error *err)
 {
     struct rv_selection selection;
-    const char *to = rv_arg(run->args, "to"), *from = rv_arg(run->args, "from");
+    const char *to = rv_arg(run->args, "to");
     struct exporting e = {
         .run = run, .selection = &selection, .out.folder = to, .out.plain_cells = rv_arg_flag(run->args, "plain-cells")
     };
@@ -143,7 +152,7 @@ static bool run_export(struct rv_run *run, struct rv_error *err)
     if (!rv_selection_read(run->args, &selection, err) || !known_format(rv_arg(run->args, "format"), err))
         return false;
     RV_AUTO(rv_source) source = rv_recover_source(run, err);
-    if (source == NULL || !target_is_apart(from, to, err) || !rv_dir_make(to, err))
+    if (source == NULL || !target_is_apart_from_all(source, to, err) || !rv_dir_make(to, err))
         return false;
     json_t *types = json_array();
     json_object_set_new(run->result, "to", json_string(to));

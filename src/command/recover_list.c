@@ -141,6 +141,7 @@ static bool list_types(struct rv_run *run, struct listing *l, struct rv_source *
                               .carve = rv_selection_carves(l->selection),
                               .lazy = l->paged,
                               .older = l->selection->older,
+                              .no_earlier = !rv_selection_compares(l->selection),
                               .record = show_record,
                               .context = l };
         if (!l->selection->types[i])
@@ -174,8 +175,8 @@ static bool run_records(struct rv_run *run, struct rv_error *err)
 static bool run_list(struct rv_run *run, struct rv_error *err)
 {
     const char *from = rv_arg(run->args, "from");
-    if (from == NULL)
-        return rv_fail(err, RV_E_USAGE, "--from is missing: a backup's folder, a folder of files, or one database");
+    if (from == NULL && rv_arg_flag(run->args, "raw"))
+        return rv_fail(err, RV_E_USAGE, "--raw lists the rows of one database: name it with --from");
     if (!rv_arg_flag(run->args, "raw") && rv_arg(run->args, "to") != NULL)
         return rv_fail(err, RV_E_USAGE, "--to writes raw rows: add --raw, or use `revive recover export`");
     return rv_arg_flag(run->args, "raw") ? run_raw(run, from, err) : run_records(run, err);

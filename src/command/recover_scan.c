@@ -23,8 +23,6 @@ static bool run_scan(struct rv_run *run, struct rv_error *err)
     if (source == NULL)
         return false;
     json_t *types = json_array();
-    json_object_set_new(run->result, "from", json_string(source->from));
-    json_object_set_new(run->result, "source", json_string(source->kind->name));
     json_object_set_new(run->result, "types", types);
     for (size_t i = 0; rv_artifacts[i] != NULL; i++) {
         if (!selection.types[i])

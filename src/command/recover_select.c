@@ -2,7 +2,6 @@
 #include "command/recover_select.h"
 
 #include "artifact/record.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "command/args.h"
 #include "command/backup_pick.h"
@@ -51,11 +50,15 @@ static bool take_state(struct rv_selection *out, const char *word, struct rv_err
                   { "recently-deleted", RV_TRASHED },
                   { "recently_deleted", RV_TRASHED },
                   { "deleted", RV_CARVED },
-                  { "carved", RV_CARVED } };
+                  { "carved", RV_CARVED },
+                  { "in-older-backup", RV_EARLIER },
+                  { "in_older_backup", RV_EARLIER } };
+    if (strcmp(word, "deleted") == 0) /* wherever it was found again */
+        out->states[RV_EARLIER] = true;
     for (size_t i = 0; i < RV_COUNT(words); i++)
         if (strcmp(word, words[i].word) == 0)
             return out->states[words[i].state] = true;
-    return rv_fail(err, RV_E_USAGE, "--state %s: live, recently-deleted and deleted are known", word);
+    return rv_fail(err, RV_E_USAGE, "--state %s: live, recently-deleted, deleted and in-older-backup are known", word);
 }
 
 static bool take_date(const char *text, const char *option, bool end, double *out, struct rv_error *err)
@@ -83,6 +86,11 @@ bool rv_selection_read(const struct rv_args *args, struct rv_selection *out, str
            (states == NULL || each_word(states, take_state, out, err)) &&
            take_date(rv_arg(args, "since"), "since", false, &out->since, err) &&
            take_date(rv_arg(args, "until"), "until", true, &out->until, err);
+}
+
+bool rv_selection_compares(const struct rv_selection *selection)
+{
+    return selection->states[RV_EARLIER] || selection->states[RV_CARVED];
 }
 
 bool rv_selection_carves(const struct rv_selection *selection)
@@ -158,26 +166,6 @@ bool rv_selection_takes(const struct rv_selection *s, const json_t *record)
            (s->search == NULL || any_text(record, s->search, false, 0));
 }
 
-/* A folder of files or one database as it is; else a backup: by its folder, its id, its number in the list. */
-struct rv_source *rv_recover_source(struct rv_run *run, struct rv_error *err)
-{
-    const char *from = rv_arg(run->args, "from");
-    if (from == NULL) {
-        rv_fail(err, RV_E_USAGE, "--from is missing: a backup, a folder of files, or one database");
-        return NULL;
-    }
-    if (rv_file_exists(from) && !rv_source_is_backup(from))
-        return rv_source_open(run->ctx, from, err);
-    struct rv_backup *backup = rv_backup_pick(run, from, err);
-    if (backup == NULL)
-        return NULL;
-    if (!rv_backup_pick_unlock(run, backup, err)) {
-        rv_backup_free(backup);
-        return NULL;
-    }
-    return rv_source_of(run->ctx, backup, err);
-}
-
 json_t *rv_recover_counts(const struct rv_job *job)
 {
     const struct rv_counts *c = &job->counts;
@@ -188,6 +176,8 @@ json_t *rv_recover_counts(const struct rv_job *job)
     json_object_set_new(j, "live", json_integer((json_int_t)c->by_state[RV_LIVE]));
     json_object_set_new(j, "recently_deleted", json_integer((json_int_t)c->by_state[RV_TRASHED]));
     json_object_set_new(j, "deleted", json_integer((json_int_t)c->by_state[RV_CARVED]));
+    if (job->source->earlier != NULL)
+        json_object_set_new(j, "in_older_backups", json_integer((json_int_t)c->by_state[RV_EARLIER]));
     json_object_set_new(j, "older_versions", json_integer((json_int_t)c->older));
     json_object_set_new(j, "tombstones", json_integer((json_int_t)c->tombstones));
     json_object_set_new(j, "broken", json_integer((json_int_t)c->broken));

@@ -89,7 +89,8 @@ void rv_recover_head(struct rv_ctx *ctx, const struct rv_artifact *artifact)
 
 static void put_row(struct rv_ctx *ctx, const struct rv_artifact *artifact, const json_t *record)
 {
-    static const char *const marks[RV_RECORD_STATES] = { "", "\xE2\x99\xBB", "\xE2\x9C\x97" }; /* ♻ ✗ */
+    static const char *const marks[RV_RECORD_STATES] = { "", "\xE2\x99\xBB", "\xE2\x9C\x97",
+                                                         "\xE2\x97\xB7" }; /* ♻ ✗ ◷ */
     const char *state = json_string_value(json_object_get(record, "state"));
     char row[ROW_MAX] = "", cell[CELL_MAX];
     for (size_t i = 0; i < RV_RECORD_STATES; i++)

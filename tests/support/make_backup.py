@@ -147,14 +147,7 @@ def contents(photo_count):
     for i in range(1, photo_count + 1):
         files.append(("CameraRollDomain", f"Media/DCIM/100APPLE/IMG_{i:04d}.HEIC",
                       b"\0\0\0\x18ftypheic" + seeded(f"photo {i}", 3000 + i * 37), 3, False))
-    rows = {}
-    for domain, path, data, number, digest in files:
-        rows[domain, ""] = (None, 0, False)
-        parts = path.split("/")
-        for n in range(1, len(parts)):
-            rows[domain, "/".join(parts[:n])] = (None, 0, False)
-        rows[domain, path] = (data, number, digest)
-    return [(domain, path, *rest) for (domain, path), rest in rows.items()]
+    return with_folders(files)
 
 
 def archive(path, data, number, digest, key, inode):
@@ -216,8 +209,7 @@ def write_index(folder, rows, bag):
     return struct.pack("<I", 4) + wrap(bag.classes[4], key)
 
 
-def write_lists(folder, mbdb, bag, encrypted, manifest_key):
-    now = datetime.datetime(2026, 11, 2, 9, 30)
+def write_lists(folder, mbdb, bag, encrypted, manifest_key, now):
     ios = "9.3.5" if mbdb else "17.2"
     lockdown = {"ProductVersion": ios, "BuildVersion": "21C62", "DeviceName": "Ada's iPhone", "ProductType": "iPhone12,1",
                 "SerialNumber": "F17ZQ0ABCDEF", "UniqueDeviceID": UDID}
@@ -238,14 +230,29 @@ def write_lists(folder, mbdb, bag, encrypted, manifest_key):
          "Installed Applications": ["org.example.diary"], "iTunes Version": "12.13"}))
 
 
-def make(parent, mbdb=False, password=None, photo_count=12, name=UDID, double=None):
-    """A finished backup in parent/name; {(domain, path): bytes} of its files."""
+def with_folders(files):
+    """The same rows, and the folders that lead to each."""
+    rows = {}
+    for domain, path, data, number, digest in files:
+        rows[domain, ""] = (None, 0, False)
+        parts = path.split("/")
+        for n in range(1, len(parts)):
+            rows[domain, "/".join(parts[:n])] = (None, 0, False)
+        rows[domain, path] = (data, number, digest)
+    return [(domain, path, *rest) for (domain, path), rest in rows.items()]
+
+
+def make(parent, mbdb=False, password=None, photo_count=12, name=UDID, double=None, files=None,
+         now=datetime.datetime(2026, 11, 2, 9, 30)):
+    """A finished backup in parent/name; {(domain, path): bytes} of its files. files: {(domain, path): bytes} instead of
+    the usual ones."""
     folder = pathlib.Path(parent) / name
     folder.mkdir(parents=True)
     encrypted = password is not None
     bag = Keybag(password or "", (encrypted and not mbdb) if double is None else double)
+    inside = contents(photo_count) if files is None else with_folders([(*key, data, 3, True) for key, data in files.items()])
     rows, records, plain = [], b"mbdb\5\0", {}
-    for inode, (domain, path, data, number, with_digest) in enumerate(contents(photo_count), 1000):
+    for inode, (domain, path, data, number, with_digest) in enumerate(inside, 1000):
         number = number if data is not None else 0
         key, stored, ident = None, data, file_id(domain, path)
         if encrypted and data is not None:
@@ -264,7 +271,7 @@ def make(parent, mbdb=False, password=None, photo_count=12, name=UDID, double=No
         (folder / "Manifest.mbdb").write_bytes(records)
     else:
         manifest_key = write_index(folder, rows, bag if encrypted else None)
-    write_lists(folder, mbdb, bag, encrypted, manifest_key)
+    write_lists(folder, mbdb, bag, encrypted, manifest_key, now)
     return plain
 
 
