@@ -106,6 +106,9 @@ bool rv_backup_locate(const struct rv_backup *backup, const char *id, char out[6
 
 /* ---- files ---- */
 
+/** Where the content of `whole` decrypted bytes ends: where the last block's padding says, never past the record. */
+uint64_t rv_backup_content_end(uint64_t whole, const uint8_t last[16], uint64_t size);
+
 typedef bool rv_backup_sink_fn(void *context, struct rv_span bytes, struct rv_error *err);
 struct rv_backup_read {
     uint64_t stored, plain; /* bytes on the disk; bytes given */

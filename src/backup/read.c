@@ -57,20 +57,27 @@ struct stream {
     bool encrypted;
 };
 
-/* The last piece: what of it is content. */
+uint64_t rv_backup_content_end(uint64_t whole, const uint8_t last[RV_CBC_BLOCK], uint64_t size)
+{
+    unsigned padding = rv_cbc_padding(last);
+    if (padding > 0 && whole - padding <= size)
+        return whole - padding;
+    /* Tools that re-encrypt have left zeroes behind the content: the record's word then. */
+    return whole < size ? whole : size;
+}
+
+/* What of this piece is content; the last one tells where it ends, and the record bounds every one. */
 static size_t content_of(struct stream *s, size_t len)
 {
-    const uint8_t *last = s->reader->plain + len - RV_CBC_BLOCK;
-    unsigned padding = rv_cbc_padding(last);
-    uint64_t end = s->got->plain + len;
-    if (padding == 0 || end - padding != s->size) {
-        s->got->padding_bad = true;
-        /* Tools that re-encrypt have left zeroes behind the content: the record's word then. */
-        return padding > 0 && end - padding < s->size ? len - padding
-               : end > s->size                        ? (size_t)(s->size > s->got->plain ? s->size - s->got->plain : 0)
-                                                      : len;
+    uint64_t end = s->got->stored / RV_CBC_BLOCK * RV_CBC_BLOCK; /* decrypted so far */
+    if (s->left == 0) {
+        const uint8_t *last = s->reader->plain + len - RV_CBC_BLOCK;
+        unsigned padding = rv_cbc_padding(last);
+        s->got->padding_bad = padding == 0 || end - padding != s->size;
+        end = rv_backup_content_end(end, last, s->size);
     }
-    return len - padding;
+    end = end < s->size ? end : s->size;
+    return end > s->got->plain ? (size_t)(end - s->got->plain) : 0;
 }
 
 static bool hand_on(struct stream *s, size_t len, struct rv_error *err)
@@ -79,7 +86,7 @@ static bool hand_on(struct stream *s, size_t len, struct rv_error *err)
     if (s->encrypted && len > 0) {
         if (!rv_cbc_run(s->reader->cbc, s->reader->stored, len, s->reader->plain, err))
             return false;
-        plain = rv_span(s->reader->plain, s->left == 0 ? content_of(s, len) : len);
+        plain = rv_span(s->reader->plain, content_of(s, len));
     }
     s->got->plain += plain.len;
     return plain.len == 0 || s->wish->plain == NULL || s->wish->plain(s->wish->context, plain, err);

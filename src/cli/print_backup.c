@@ -110,6 +110,15 @@ void rv_print_backup_extract(const struct rv_face *face, const json_t *result)
     printf("\n");
 }
 
+void rv_print_backup_mounted(const struct rv_face *face, const json_t *result)
+{
+    char size[TEXT_SIZE], read[TEXT_SIZE];
+    (void)face;
+    printf(_("%lld files (%s) were shown in %s; %s of them were read. The backup is as it was.\n"),
+           number_of(result, "files"), size_of(result, "bytes", size), rv_json_text(result, "at", "?"),
+           size_of(result, "read_bytes", read));
+}
+
 void rv_print_backup_repair(const struct rv_face *face, const json_t *result)
 {
     const char *bold = rv_style(face->colour_out, "bold"), *off = rv_style(face->colour_out, "off");

@@ -105,6 +105,7 @@ static const struct {
     { "backup diff", rv_print_backup_diff },
     { "backup extract", rv_print_backup_extract },
     { "backup list", rv_print_backup_list },
+    { "backup mount", rv_print_backup_mounted },
     { "backup password change", rv_print_backup_password },
     { "backup password remove", rv_print_backup_password },
     { "backup password set", rv_print_backup_password },

@@ -14,6 +14,7 @@ const struct rv_command *const rv_commands[] = {
     &rv_verb_backup_diff,
     &rv_verb_backup_extract,
     &rv_verb_backup_list,
+    &rv_verb_backup_mount,
     &rv_verb_backup_password_change,
     &rv_verb_backup_password_remove,
     &rv_verb_backup_password_set,

@@ -10,6 +10,7 @@ extern const struct rv_command rv_verb_backup_delete;
 extern const struct rv_command rv_verb_backup_diff;
 extern const struct rv_command rv_verb_backup_extract;
 extern const struct rv_command rv_verb_backup_list;
+extern const struct rv_command rv_verb_backup_mount;
 extern const struct rv_command rv_verb_backup_password_change;
 extern const struct rv_command rv_verb_backup_password_remove;
 extern const struct rv_command rv_verb_backup_password_set;
