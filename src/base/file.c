@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -159,6 +160,18 @@ bool rv_fd_read_at(int fd, void *to, size_t len, uint64_t offset, struct rv_erro
         offset += (uint64_t)n;
     }
     return true;
+}
+
+bool rv_file_lock(const char *path, int *fd, struct rv_error *err)
+{
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (*fd < 0)
+        return rv_fail_sys(err, RV_E_IO, errno, "creating %s", path);
+    if (flock(*fd, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    close(*fd);
+    *fd = -1;
+    return rv_fail(err, RV_E_BUSY, "another program holds the lock %s", path);
 }
 
 bool rv_dir_make(const char *path, struct rv_error *err)

@@ -36,6 +36,9 @@ bool rv_fd_write_all(int fd, struct rv_span bytes, struct rv_error *err);
 /** Exactly len bytes at offset; CORRUPT when the file ends before. */
 bool rv_fd_read_at(int fd, void *to, size_t len, uint64_t offset, struct rv_error *err);
 
+/** A lock file (made if it is missing) that one program at a time holds until *fd is closed; never waits. BUSY, IO. */
+bool rv_file_lock(const char *path, int *fd, struct rv_error *err);
+
 /** mkdir -p with mode 0700 for what is missing. */
 bool rv_dir_make(const char *path, struct rv_error *err);
 bool rv_file_exists(const char *path);

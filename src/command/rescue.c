@@ -15,6 +15,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { STEPS_MAX = 24, BACK_MS = 90000, CATCH_MS = 60000, LOOK_MS = 50 };
 
@@ -92,11 +93,13 @@ static bool catch_it(struct rv_rescue *r, bool *mux_missing, struct rv_error *er
     return true;
 }
 
-static void take_up_story(struct rv_rescue *r)
+static bool take_up_story(struct rv_rescue *r, struct rv_error *err)
 {
     struct rv_ctx *ctx = r->run->ctx;
     if (r->story.ecid != 0 || r->device.identity.ecid == 0)
-        return;
+        return true;
+    if (!rv_story_claim(ctx, r->device.identity.ecid, &r->lock, err))
+        return false;
     bool afresh = rv_arg_flag(r->run->args, "start-over");
     if (afresh)
         r->story.ecid = r->device.identity.ecid;
@@ -108,6 +111,7 @@ static void take_up_story(struct rv_rescue *r)
     if (r->story.goes_on && r->story.count > 0)
         rv_tell_note(ctx, "Going on with the rescue of this device begun at %s. (--start-over forgets what was tried.)",
                      r->story.began);
+    return true;
 }
 
 static void note_begun_erase(struct rv_rescue *r)
@@ -128,7 +132,8 @@ static bool see(struct rv_rescue *r, struct sight *sight, struct rv_error *err)
     if (!scan(r, &findings.mux_missing, err) || !await_back(r, err) || !watch(r, &rhythm, err) ||
         !(rhythm == RV_RHYTHM_LOOP ? catch_it : scan)(r, &findings.mux_missing, err))
         return false;
-    take_up_story(r);
+    if (!take_up_story(r, err))
+        return false;
     if (rhythm == RV_RHYTHM_LOOP) {
         r->story.facts |= RV_LADDER_BIT(RV_FACT_LOOP);
         *sight = loop;
@@ -428,7 +433,7 @@ static bool run_rescue(struct rv_run *run, struct rv_error *err)
     if (fleet == NULL)
         return false;
     struct rv_rescue *r = (struct rv_rescue *)(void *)room->data;
-    *r = (struct rv_rescue){ .run = run, .fleet = fleet, .installations = json_array() };
+    *r = (struct rv_rescue){ .run = run, .fleet = fleet, .lock = -1, .installations = json_array() };
     bool fine = take_symptom(r, err) && climb(r, err);
     json_object_set_new(run->result, "tries", rv_story_tries_json(&r->story));
     json_object_set_new(run->result, "installations", r->installations);
@@ -438,6 +443,8 @@ static bool run_rescue(struct rv_run *run, struct rv_error *err)
     const char *log = rv_log_path(run->ctx->log);
     json_object_set_new(run->result, "log", log == NULL ? json_null() : json_string(log));
     rv_text_auto(&r->ipsw);
+    if (r->lock >= 0)
+        close(r->lock);
     return fine;
 }
 

@@ -29,6 +29,9 @@ struct rv_story {
     bool goes_on; /* it was read from the folder */
 };
 
+/** One rescue of a device at a time: *lock is closed by the caller. A state folder that takes no lock stops nothing.
+ * BUSY. */
+bool rv_story_claim(struct rv_ctx *ctx, uint64_t ecid, int *lock, struct rv_error *err);
 /** Takes up what an earlier run left open; a damaged or old file is none. */
 void rv_story_load(struct rv_ctx *ctx, uint64_t ecid, struct rv_story *story);
 /** Written whole or not at all; a folder that cannot be written is told, and stops nothing. */
@@ -48,6 +51,7 @@ struct rv_rescue {
     bool watched; /* the last rung saw for a minute that it stays */
     enum rv_looks looks;
     char *ipsw;            /* once it is known */
+    int lock;              /* of this device's story; -1: it has not told who it is */
     json_t *installations; /* results of the update and restore runs */
     struct rv_story story;
 };

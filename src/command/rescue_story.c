@@ -27,11 +27,11 @@ static char *folder_of(struct rv_ctx *ctx, struct rv_error *err)
     return rv_path_join(ctx->state_dir, "rescues", err);
 }
 
-static char *path_of(struct rv_ctx *ctx, uint64_t ecid, struct rv_error *err)
+static char *path_of(struct rv_ctx *ctx, uint64_t ecid, const char *ending, struct rv_error *err)
 {
     char leaf[32];
     RV_AUTO_TEXT folder = folder_of(ctx, err);
-    snprintf(leaf, sizeof leaf, "%016llx.json", (unsigned long long)ecid);
+    snprintf(leaf, sizeof leaf, "%016llx.%s", (unsigned long long)ecid, ending);
     return folder != NULL ? rv_path_join(folder, leaf, err) : NULL;
 }
 
@@ -88,11 +88,23 @@ static bool is_fresh(const char *path)
     return stat(path, &st) == 0 && time(NULL) - st.st_mtime < KEPT_SECONDS;
 }
 
+bool rv_story_claim(struct rv_ctx *ctx, uint64_t ecid, int *lock, struct rv_error *err)
+{
+    struct rv_error unlocked = { 0 };
+    RV_AUTO_TEXT folder = folder_of(ctx, &unlocked);
+    RV_AUTO_TEXT path = path_of(ctx, ecid, "lock", &unlocked);
+    if (path == NULL || !rv_dir_make(folder, &unlocked) || rv_file_lock(path, lock, &unlocked) ||
+        unlocked.code != RV_E_BUSY)
+        return true;
+    *err = unlocked;
+    return rv_advise(err, RV_ADVICE_JOB_BUSY);
+}
+
 void rv_story_load(struct rv_ctx *ctx, uint64_t ecid, struct rv_story *story)
 {
     struct rv_error unread = { 0 };
     struct rv_story earlier;
-    RV_AUTO_TEXT path = path_of(ctx, ecid, &unread);
+    RV_AUTO_TEXT path = path_of(ctx, ecid, "json", &unread);
     story->ecid = ecid;
     if (path == NULL || !is_fresh(path) || !read_story(path, &earlier) || earlier.ecid != ecid ||
         strcmp(earlier.state, "done") == 0)
@@ -151,7 +163,7 @@ static bool write_story(struct rv_ctx *ctx, const struct rv_story *story, struct
 {
     char ecid[24];
     RV_AUTO_TEXT folder = folder_of(ctx, err);
-    RV_AUTO_TEXT path = folder != NULL ? path_of(ctx, story->ecid, err) : NULL;
+    RV_AUTO_TEXT path = folder != NULL ? path_of(ctx, story->ecid, "json", err) : NULL;
     if (path == NULL || !rv_dir_make(folder, err))
         return false;
     snprintf(ecid, sizeof ecid, "0x%llX", (unsigned long long)story->ecid);

@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -108,17 +107,6 @@ static char *job_path(struct rv_ctx *ctx, uint64_t ecid, const char *ending, str
     return folder == NULL ? NULL : rv_path_join(folder, leaf, err);
 }
 
-static bool take_lock(struct rv_journal *journal, const char *path, struct rv_error *err)
-{
-    journal->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (journal->lock_fd < 0)
-        return rv_fail_sys(err, RV_E_IO, errno, "creating %s", path);
-    if (flock(journal->lock_fd, LOCK_EX | LOCK_NB) == 0)
-        return true;
-    rv_fail(err, RV_E_BUSY, "another program holds the lock %s", path);
-    return rv_advise(err, RV_ADVICE_JOB_BUSY);
-}
-
 struct rv_journal *rv_journal_open(struct rv_ctx *ctx, uint64_t ecid, struct rv_error *err)
 {
     RV_AUTO(rv_journal) journal = rv_alloc(sizeof *journal);
@@ -132,8 +120,13 @@ struct rv_journal *rv_journal_open(struct rv_ctx *ctx, uint64_t ecid, struct rv_
     RV_AUTO_TEXT lock = folder == NULL ? NULL : job_path(ctx, ecid, "lock", err);
     journal->path = lock == NULL ? NULL : job_path(ctx, ecid, "plist", err);
     journal->ticket_path = journal->path == NULL ? NULL : job_path(ctx, ecid, "im4m", err);
-    if (journal->ticket_path == NULL || !rv_dir_make(folder, err) || !take_lock(journal, lock, err))
+    if (journal->ticket_path == NULL || !rv_dir_make(folder, err))
         return NULL;
+    if (!rv_file_lock(lock, &journal->lock_fd, err)) {
+        if (err->code == RV_E_BUSY)
+            rv_advise(err, RV_ADVICE_JOB_BUSY);
+        return NULL;
+    }
     struct rv_error unread = { 0 };
     struct rv_job earlier;
     /* A record that cannot be read must not stop a rescue: it counts as none. */

@@ -154,6 +154,23 @@ static void folders_are_made_all_the_way_and_only_for_us(void **state)
     assert_false(rv_dir_make(in(state, "a/file/below"), &err));
 }
 
+static void a_lock_is_held_by_one_and_comes_free_with_its_end(void **state)
+{
+    int first = -1, second = -1;
+    struct rv_error err = { 0 };
+    RV_AUTO_TEXT path = rv_path_join(*state, "one.lock", &err);
+    assert_works(rv_file_lock(path, &first, &err), &err);
+    assert_fails(rv_file_lock(path, &second, &err), &err, RV_E_BUSY);
+    assert_int_equal(second, -1);
+    assert_non_null(strstr(err.text[0], path));
+    close(first);
+    err = (struct rv_error){ 0 };
+    assert_works(rv_file_lock(path, &second, &err), &err);
+    close(second);
+    RV_AUTO_TEXT nowhere = rv_path_join(*state, "no such folder/one.lock", &err);
+    assert_fails(rv_file_lock(nowhere, &first, &err), &err, RV_E_IO);
+}
+
 static void paths_are_joined_with_one_slash(void **state)
 {
     (void)state;
@@ -177,6 +194,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(out_of_memory_while_writing_leaves_nothing, scratch_make, scratch_remove),
         cmocka_unit_test_setup_teardown(a_read_keeps_to_its_cap_and_to_files, scratch_make, scratch_remove),
         cmocka_unit_test_setup_teardown(folders_are_made_all_the_way_and_only_for_us, scratch_make, scratch_remove),
+        cmocka_unit_test_setup_teardown(a_lock_is_held_by_one_and_comes_free_with_its_end, scratch_make,
+                                        scratch_remove),
         cmocka_unit_test(paths_are_joined_with_one_slash),
     };
     return cmocka_run_group_tests_name("base/file", tests, NULL, NULL);

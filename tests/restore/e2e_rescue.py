@@ -5,6 +5,7 @@
 The device is revive-sim's; what became of it is asked of the device itself.
 """
 import argparse
+import fcntl
 import json
 import pathlib
 import subprocess
@@ -91,7 +92,12 @@ def nothing_is_done_without_consent_and_one_gentle_step_is_enough_for_a_phone_to
         claim(result["offer"]["rung"] == "exit" and result["offer"]["data"] == "untouched", result["offer"])
         claim(result["error"]["advice"] == "unanswered" and result["tries"] == [], result)
         claim(told(s) == commands, f"the device was told something: {told(s)}")
-        claim(not (s.root / "state/revive/rescues").exists(), "a rescue was written down that was never begun")
+        claim(not list(s.root.glob("state/revive/rescues/*.json")), "a rescue was written down that was never begun")
+        with open(next(s.root.glob("state/revive/rescues/*.lock")), "ab") as another:
+            fcntl.flock(another, fcntl.LOCK_EX)
+            _, result = s.rescue("--yes", code=1)
+        claim(result["error"]["code"] == "BUSY" and result["error"]["advice"] == "job-busy", result)
+        claim(told(s) == commands, f"two rescues worked on one device: {told(s)}")
         events, result = s.rescue("--yes")
         claim(rungs(result) == [("exit", "helped")] and result["rescued"] and result["data"] == "untouched", result)
         claim([e["step"] for e in events if e["event"] == "offer"] == ["exit"], events)
