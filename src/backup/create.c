@@ -179,6 +179,7 @@ static bool run_agent(struct creating *c, struct rv_error *err)
     plist_dict_set_item(request, "Options", options);
     rv_tell_step(c->ctx, "backup", "Backing the phone up (it looks through its files first, which may take minutes)");
     struct rv_serving s = { .ctx = c->ctx, .link = agent, .root = c->work, .name = c->udid };
+    s.in_parts = c->out->incremental;
     s.may_ask_passcode = major > 16 || (major == 16 && minor >= 1);
     bool fine = rv_backup_serve(&s, request, err);
     c->out->served = s.count;

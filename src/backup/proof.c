@@ -137,10 +137,12 @@ static void check_file(struct check *c, struct hand *h, const struct rv_backup_r
     if ((c->b->kind == RV_BACKUP_DB && !bucket) || (c->b->kind == RV_BACKUP_MBDB && !flat))
         rv_findings_add(c->findings, RV_FIND_LAYOUT, row->domain, row->path, place);
     atomic_fetch_add(&c->files, 1);
+    struct rv_backup_row placed = *row;
+    placed.place = place;
     if (c->options->quick || (row->file->key.len > 0 && !c->b->unlocked))
-        check_size(c, row, stored, stored);
+        check_size(c, &placed, stored, stored);
     else
-        check_content(c, h, row, stored);
+        check_content(c, h, &placed, stored);
 }
 
 static void check_row(struct check *c, struct hand *h, const struct rv_backup_row *row)

@@ -16,7 +16,14 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { TICK_MS = 1000, PASSCODE_SECONDS = 30 * 60, SILENT_SECONDS = 3, READ_PIECE = 1 << 18, ITEMS_MAX = 4000000 };
+enum {
+    TICK_MS = 1000,
+    PASSCODE_SECONDS = 30 * 60,
+    SILENT_SECONDS = 3,
+    TELL_EVERY_MS = 100,
+    READ_PIECE = 1 << 18,
+    ITEMS_MAX = 4000000
+};
 
 /* ---- numbers ---- */
 
@@ -117,8 +124,10 @@ static void begin_file(struct rv_serving *s, const char *path, struct incoming *
     if (in->folder < 0)
         return;
     snprintf(in->temporary, sizeof in->temporary, ".%.240s.part", in->leaf);
-    unlinkat(in->folder, in->temporary, 0);
-    in->fd = openat(in->folder, in->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    static const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    in->fd = openat(in->folder, in->temporary, flags, 0600);
+    if (in->fd < 0 && errno == EEXIST && unlinkat(in->folder, in->temporary, 0) == 0)
+        in->fd = openat(in->folder, in->temporary, flags, 0600);
     if (in->fd < 0)
         rv_fail_sys(&in->why, RV_E_IO, errno, "creating %.100s", path);
 }
@@ -179,13 +188,25 @@ static bool receive_file(struct rv_serving *s, const char *path, struct rv_error
     return true;
 }
 
-static void tell(struct rv_serving *s, double percent, uint64_t total)
+/* How much the files of a full backup are, as the device announced; else what the share that is done lets expect. */
+static uint64_t expected(const struct rv_serving *s, uint64_t done, double percent)
 {
+    if (s->announced >= done && !s->in_parts)
+        return s->announced;
+    return percent >= 1 ? (uint64_t)((double)done * 100 / percent) : 0;
+}
+
+static void tell(struct rv_serving *s, double percent)
+{
+    uint64_t now = rv_clock_now(&s->ctx->clock), done = s->read_only ? s->count.bytes_out : s->count.bytes_in;
+    if (s->told_ms != 0 && now - s->told_ms < TELL_EVERY_MS && percent < 100)
+        return;
+    s->told_ms = now;
     rv_tell(s->ctx, &(struct rv_event){ .kind = RV_EVENT_PROGRESS,
                                         .step = s->read_only ? "restore" : "backup",
                                         .unit = "bytes",
-                                        .done = s->read_only ? s->count.bytes_out : s->count.bytes_in,
-                                        .total = total,
+                                        .done = done,
+                                        .total = expected(s, done, percent),
                                         .percent = percent });
 }
 
@@ -203,6 +224,9 @@ static bool do_upload(struct rv_serving *s, plist_t message, struct rv_error *er
     char name[RV_MB2_PATH_MAX + 1], path[RV_MB2_PATH_MAX + 1];
     struct rv_error first = { 0 };
     double percent = percent_of(message, 2);
+    plist_t total = plist_array_get_item(message, 3);
+    if (total != NULL && plist_get_node_type(total) == PLIST_UINT)
+        plist_get_uint_val(total, &s->announced);
     for (;;) {
         if (!rv_mb2_read_path(s->link, name, err))
             return false;
@@ -210,7 +234,7 @@ static bool do_upload(struct rv_serving *s, plist_t message, struct rv_error *er
             break;
         if (!rv_mb2_read_path(s->link, path, err) || !receive_file(s, path, &first, err))
             return false;
-        tell(s, percent, 0);
+        tell(s, percent);
     }
     return answer(s, first.code == RV_OK, &first, err);
 }
@@ -262,7 +286,7 @@ static bool do_download(struct rv_serving *s, plist_t message, struct rv_error *
         const char *path = text_at(paths, i);
         fine = path == NULL || strlen(path) > RV_MB2_PATH_MAX || send_file(s, path, failures, err);
     }
-    tell(s, percent_of(message, 3), 0);
+    tell(s, percent_of(message, 3));
     fine = fine && rv_mb2_send_end(s->link, err);
     if (!fine) {
         plist_free(failures);
@@ -330,7 +354,7 @@ static bool do_move(struct rv_serving *s, plist_t message, struct rv_error *err)
             may_touch(s, w.key, true, &why) && may_touch(s, to, true, &why) && rv_place_move(s->root, w.key, to, &why);
     }
     rv_plist_walk_clear(&w);
-    tell(s, percent_of(message, 3), 0);
+    tell(s, percent_of(message, 3));
     return answer(s, fine, &why, err);
 }
 
@@ -343,7 +367,7 @@ static bool do_remove(struct rv_serving *s, plist_t message, struct rv_error *er
         const char *path = text_at(paths, i);
         fine = may_touch(s, path, true, &why) && rv_place_remove(s->root, path, &why);
     }
-    tell(s, percent_of(message, 3), 0);
+    tell(s, percent_of(message, 3));
     return answer(s, fine, &why, err);
 }
 

@@ -16,7 +16,9 @@ struct rv_serving {
     const char *name; /* the one folder in it that the device may touch */
     bool read_only;
     bool may_ask_passcode; /* iOS 16.1 and later: say so when it is silent */
+    bool in_parts;         /* only what changed comes: what the device announces is more than that */
     struct rv_served count;
+    uint64_t announced, told_ms; /* bytes the device says will come; when progress was told last */
 };
 
 /** Sends the request (taken) and serves until the device's answer. An answer with a number is an error with advice. */
