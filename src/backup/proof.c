@@ -202,7 +202,7 @@ static bool run_batch(struct check *c, struct rv_error *err)
 {
     if (c->count == 0)
         return true;
-    if (!rv_sq_workers_run(c->workers, c->count, run_one, c, err))
+    if (!rv_sq_workers_run(c->workers, c->count, run_one, NULL, c, err))
         return false;
     c->done += c->count;
     c->count = 0;

@@ -198,7 +198,10 @@ static bool try_layout(struct rv_sq_carver *c, const struct region *r, struct re
 /* The byte where a record's header length would stand; longer ones than 127 begin with a continued byte. */
 static bool head_possible(const struct rv_sq_table *t, const struct region *r, uint32_t at)
 {
-    return at < r->end && r->page[at] > t->least_stored && (r->page[at] >= 0x80 || r->page[at] <= r->end - at);
+    enum { SERIAL_MAX = 9 };
+    uint32_t head = at < r->end ? r->page[at] : 0;
+    return head > t->least_stored &&
+           (head >= 0x80 || (head <= r->end - at && head <= 1 + (uint32_t)t->stored * SERIAL_MAX));
 }
 
 static bool try_scars(struct rv_sq_carver *c, const struct region *r, uint16_t table, uint32_t at, double scar,
@@ -388,18 +391,14 @@ static bool carve_region(struct rv_sq_carver *c, const struct region *r, struct 
 
 /* ---- one page ---- */
 
-static bool known_freeblock(const struct rv_sq_carver *c, uint32_t at)
+/* Holes are met in the order of the page and freeblocks are chained in it: the chain is followed but once. */
+static bool known_freeblock(struct rv_sq_carver *c, uint32_t at)
 {
-    uint32_t block = c->has_header ? c->header.freeblock : 0;
-    for (unsigned i = 0; block != 0 && block + 4 <= c->db->usable && i < c->db->usable / 4; i++) {
-        if (block == at)
-            return true;
-        uint32_t next = rv_sq_u16(c->target->page + block);
-        if (next <= block)
-            return false;
-        block = next;
+    while (c->block != 0 && c->block < at && c->block + 4 <= c->db->usable) {
+        uint32_t next = rv_sq_u16(c->target->page + c->block);
+        c->block = next > c->block ? next : 0;
     }
-    return false;
+    return c->block == at && at != 0 && at + 4 <= c->db->usable;
 }
 
 /* Cells of interior pages own their bytes; in WITHOUT ROWID trees they are rows too (behind the child pointer). */
@@ -527,6 +526,7 @@ static bool carve_page(struct rv_sq_carver *c, struct rv_error *err)
     if (!target->cells_are_rows && target->number <= c->db->page_count && c->db->tidy[target->number - 1])
         return true; /* nothing was ever deleted here */
     memset(c->taken, 0, c->room);
+    c->block = h->freeblock;
     if (h->type == 2 || h->type == 5) {
         if (c->owner == RV_SQ_NO_TABLE || c->db->tables[c->owner]->without_rowid != (h->type == 2))
             return true;
@@ -553,5 +553,6 @@ bool rv_sq_carve(struct rv_sq_carver *c, const struct rv_sq_target *target, rv_s
     if (!target->no_header && target->cells_are_rows)
         return true; /* overflow content or a pointer map: no rows begin there */
     memset(c->taken, 0, c->room);
+    c->block = 0;
     return carve_between(c, target->start, err);
 }

@@ -83,6 +83,19 @@ bool rv_sq_carve(struct rv_sq_carver *carver, const struct rv_sq_target *target,
 /** Decodes a hit again. False when an overflow page is missing. */
 bool rv_sq_row_read(struct rv_sq_carver *carver, const struct rv_sq_hit *hit, struct rv_sq_row *row);
 
+/* A record as it lies, put together with its overflow pages; borrowed from page or carver until the next call. */
+struct rv_sq_record {
+    struct rv_span bytes;    /* from the header's (perhaps destroyed) first byte on */
+    uint64_t head;           /* bytes of the header */
+    const uint64_t *serials; /* of the row's `count` values */
+    bool on_page;            /* without overflow pages */
+};
+/** The same in two steps: all but the values, which is enough to compare rows; then those. */
+bool rv_sq_row_frame(struct rv_sq_carver *carver, const struct rv_sq_hit *hit, struct rv_sq_row *row,
+                     struct rv_sq_record *record);
+bool rv_sq_row_values(struct rv_sq_carver *carver, const struct rv_sq_hit *hit, struct rv_sq_row *row,
+                      const struct rv_sq_record *record);
+
 /**
  * A row whose end nothing proves may have lost its tail to a newer row that was deleted later: its values from the one
  * on in which another row of a known table begins become UNKNOWN. True when there were any. After rv_sq_row_read().

@@ -37,6 +37,7 @@ struct rv_sq_carver {
     const struct rv_sq_target *target;
     struct rv_sq_page_header header;
     bool has_header;
+    uint32_t block; /* of the page's chain of freeblocks: the first that is not behind us, 0 none */
     uint16_t owner;
     rv_sq_hit_fn *found;
     void *found_context;
@@ -45,7 +46,7 @@ struct rv_sq_carver {
 static inline struct rv_sq_spot rv_sq_spot_at(struct rv_sq_carver *c, const uint8_t *page, uint16_t table, uint32_t at,
                                               uint32_t limit)
 {
-    return (struct rv_sq_spot){ c->db, c->db->tables[table], page, at, limit, c->serials };
+    return (struct rv_sq_spot){ c->db, c->db->tables[table], page, at, limit, c->serials, false };
 }
 
 /** The table that at least half of the cells of the page fit, RV_SQ_NO_TABLE none. */

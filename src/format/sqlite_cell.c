@@ -4,12 +4,14 @@
 #include <string.h>
 
 /* Takes one serial type as stored column `place`. */
-static bool take_serial(const struct rv_sq_spot *spot, unsigned place, uint64_t serial, struct rv_sq_parsed *p)
+static inline bool take_serial(const struct rv_sq_spot *spot, unsigned place, uint64_t serial, struct rv_sq_parsed *p)
 {
-    double bits = rv_sq_class_bits(spot->table, place, rv_sq_class_of(serial));
-    if (bits < RV_SQ_IMPOSSIBLE)
-        return false;
-    p->class_bits += bits;
+    if (!spot->known) {
+        double bits = rv_sq_class_bits(spot->table, place, rv_sq_class_of(serial));
+        if (bits < RV_SQ_IMPOSSIBLE)
+            return false;
+        p->class_bits += bits;
+    }
     p->payload += rv_sq_body_size(serial);
     spot->serials[place] = serial;
     return true;
@@ -18,14 +20,15 @@ static bool take_serial(const struct rv_sq_spot *spot, unsigned place, uint64_t 
 /* Serial types from `at` up to the known end of the header. */
 static bool serials_until(const struct rv_sq_spot *spot, uint32_t at, uint32_t stop, struct rv_sq_parsed *p)
 {
+    const struct rv_sq_table *t = spot->table;
+    const uint8_t *from = spot->page + at, *end = spot->page + stop;
     unsigned place = 0;
-    while (at < stop) {
+    for (; from < end; place++) {
         uint64_t serial = 0;
-        unsigned n = place < spot->table->stored ? rv_sq_varint_strict(spot->page + at, spot->page + stop, &serial) : 0;
+        unsigned n = place < t->stored ? rv_sq_varint_strict(from, end, &serial) : 0;
         if (n == 0 || !take_serial(spot, place, serial, p))
             return false;
-        place++;
-        at += n;
+        from += n;
     }
     p->count = place;
     return place >= spot->table->least_stored;
@@ -138,7 +141,9 @@ bool rv_sq_cell_scarred(const struct rv_sq_spot *spot, struct rv_sq_scar scar, s
         return rv_sq_cell_tail(spot, scar.layout == 2, scar.layout == 2 ? rv_sq_scar_skip(scar.first_serial) : 0,
                                scar.columns, &tail) &&
                rv_sq_cell_headless(spot, &tail, scar, p);
-    memset(p, 0, sizeof *p);
+    p->rowid = 0;
+    p->rowid_known = false;
+    p->class_bits = 0;
     uint64_t head = 0;
     unsigned n = record < spot->limit ? rv_sq_varint_strict(spot->page + record, spot->page + spot->limit, &head) : 0;
     if (n == 0 || head < (uint64_t)spot->table->least_stored + n || head > spot->limit - record)

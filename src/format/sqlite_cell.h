@@ -14,6 +14,7 @@ struct rv_sq_spot {
     const uint8_t *page;
     uint32_t at, limit; /* first byte; no byte at or behind limit belongs to it */
     uint64_t *serials;  /* out: RV_SQ_COLUMNS_MAX serial types */
+    bool known;         /* it was weighed before: no class_bits */
 };
 
 struct rv_sq_parsed {

@@ -5,17 +5,6 @@
 
 enum { IMPOSSIBLE = -100, PRIOR_WEIGHT = 3 };
 
-static bool is_ascii(struct rv_span text, enum rv_sq_encoding encoding)
-{
-    uint8_t seen = 0, high = 0; /* every second byte of UTF-16 is zero then */
-    for (size_t i = 0; i < text.len; i++)
-        seen |= text.ptr[i];
-    if (encoding != RV_SQ_UTF8)
-        for (size_t i = encoding == RV_SQ_UTF16LE; i < text.len; i += 2)
-            high |= text.ptr[i];
-    return seen < 0x80 && high == 0;
-}
-
 static void learn_bytes(struct rv_sq_learned *s, const struct rv_sq_value *v, uint32_t whole,
                         enum rv_sq_encoding encoding)
 {
@@ -23,8 +12,9 @@ static void learn_bytes(struct rv_sq_learned *s, const struct rv_sq_value *v, ui
     s->length_min = whole < s->length_min ? whole : s->length_min;
     if (v->kind != RV_SQ_TEXT)
         return;
-    s->ascii += is_ascii(v->bytes, encoding);
-    s->with_controls += rv_sq_text_has_controls(v->bytes, encoding);
+    struct rv_sq_text_look look = rv_sq_text_look(v->bytes, encoding);
+    s->ascii += look.ascii;
+    s->with_controls += look.controls;
 }
 
 static uint64_t common_divisor(uint64_t a, uint64_t b)
@@ -173,11 +163,11 @@ static double real_bits(const struct rv_sq_learned *s, double v)
 
 static double text_bits(const struct rv_sq_learned *s, struct rv_span text, enum rv_sq_encoding encoding)
 {
-    size_t characters = rv_sq_text_valid(text, encoding);
-    if (characters == 0)
+    struct rv_sq_text_look look = rv_sq_text_look(text, encoding);
+    if (look.valid == 0)
         return IMPOSSIBLE;
-    double bits = (characters - 1 < 24 ? (double)(characters - 1) : 24) * 0.35;
-    if (rv_sq_text_has_controls(text, encoding))
+    double bits = (look.valid - 1 < 24 ? (double)(look.valid - 1) : 24) * 0.35;
+    if (look.controls)
         bits -= s->with_controls > 0 ? 1 : 14;
     uint32_t n = s->seen[RV_SQ_TEXT];
     if (n >= 4 && s->length_max > 0) {
@@ -186,7 +176,7 @@ static double text_bits(const struct rv_sq_learned *s, struct rv_span text, enum
         if (n >= 8 && s->length_min == s->length_max)
             bits += text.len == s->length_max ? 4 : -8;
     }
-    if (n >= 8 && s->ascii == n && !is_ascii(text, encoding))
+    if (n >= 8 && s->ascii == n && !look.ascii)
         bits -= encoding == RV_SQ_UTF8 ? 4 : 12; /* any two bytes are some letter of UTF-16 */
     return bits;
 }

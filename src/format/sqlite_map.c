@@ -38,7 +38,7 @@ static bool claim(struct rv_sq_db *db, uint32_t page, enum rv_sq_page_kind kind,
         trouble(db);
         return false;
     }
-    db->kind[page - 1] = (uint8_t)kind;
+    __atomic_store_n(&db->kind[page - 1], (uint8_t)kind, __ATOMIC_RELAXED); /* leaves are looked at meanwhile */
     db->owner[page - 1] = owner;
     return true;
 }
@@ -130,11 +130,17 @@ void rv_sq_page_expect(const struct rv_sq_db *db, uint32_t number)
         __builtin_prefetch(page + at);
 }
 
+/* Chains are claimed while other leaves are looked at; that makes no page a leaf, nor a leaf something else. */
+static enum rv_sq_page_kind kind_meanwhile(const struct rv_sq_db *db, uint32_t number)
+{
+    return (enum rv_sq_page_kind)__atomic_load_n(&db->kind[number - 1], __ATOMIC_RELAXED);
+}
+
 static bool check_leaf(struct rv_sq_db *db, uint32_t number, struct rv_sq_leaves *out, struct rv_error *err)
 {
     const uint8_t *page = rv_sq_page(db, number);
     struct rv_sq_page_header h;
-    if (page == NULL || !rv_sq_page_header(db, page, number, &h) || kind_of(h.type) != db->kind[number - 1]) {
+    if (page == NULL || !rv_sq_page_header(db, page, number, &h) || kind_of(h.type) != kind_meanwhile(db, number)) {
         out->misled = true; /* a child was taken for a leaf because its sister is one */
         return true;
     }
@@ -182,8 +188,8 @@ bool rv_sq_db_check_leaves(struct rv_sq_db *db, uint32_t from, uint32_t to, stru
         return rv_fail_nomem(err);
     for (uint32_t n = from; n <= to; n++) {
         rv_sq_page_expect(db, n + 1);
-        if ((db->kind[n - 1] == RV_SQ_PAGE_TABLE_LEAF || db->kind[n - 1] == RV_SQ_PAGE_INDEX_LEAF) &&
-            !check_leaf(db, n, out, err))
+        enum rv_sq_page_kind kind = kind_meanwhile(db, n);
+        if ((kind == RV_SQ_PAGE_TABLE_LEAF || kind == RV_SQ_PAGE_INDEX_LEAF) && !check_leaf(db, n, out, err))
             return false;
     }
     return true;

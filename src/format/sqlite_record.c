@@ -58,7 +58,7 @@ static int64_t signed_be(const uint8_t *p, unsigned n)
     }
 }
 
-struct rv_sq_value rv_sq_value(uint64_t serial, const uint8_t *body)
+struct rv_sq_value rv_sq_number(uint64_t serial, const uint8_t *body)
 {
     struct rv_sq_value v = { .kind = rv_sq_class_of(serial) };
     if (v.kind >= RV_SQ_INT1 && v.kind <= RV_SQ_INT8) {
@@ -68,8 +68,6 @@ struct rv_sq_value rv_sq_value(uint64_t serial, const uint8_t *body)
     } else if (v.kind == RV_SQ_REAL) {
         uint64_t bits = (uint64_t)signed_be(body, 8);
         memcpy(&v.real, &bits, sizeof bits);
-    } else if (v.kind == RV_SQ_TEXT || v.kind == RV_SQ_BLOB) {
-        v.bytes = rv_span(body, (size_t)rv_sq_body_size(serial));
     }
     return v;
 }
@@ -94,23 +92,39 @@ bool rv_sq_shortest(enum rv_sq_class kind, int64_t v)
     }
 }
 
-/* Bytes from `at` on that are ASCII for sure, eight at a time. */
-static size_t ascii_run(struct rv_span t, size_t at)
+/* Is there a byte above 0x7F; is there one that may be a control character (tabs and line ends accused too)? */
+struct bits_seen {
+    bool high, low;
+};
+
+static struct bits_seen look_at_bytes(struct rv_span t)
 {
-    size_t i = at;
-    uint64_t word;
-    for (; i + 8 <= t.len; i += 8) {
-        memcpy(&word, t.ptr + i, 8);
-        if (word & 0x8080808080808080ull)
-            break;
+    rv_sq_sixteen high = { 0 }, low = { 0 }, v;
+    size_t i = 0;
+    for (; i + sizeof v <= t.len; i += sizeof v) {
+        memcpy(&v, t.ptr + i, sizeof v);
+        high |= v;
+        low |= (rv_sq_sixteen)(v < 0x20) | (rv_sq_sixteen)(v == 0x7F);
     }
-    return i - at;
+    if (i < t.len) {
+        memset(&v, ' ', sizeof v);
+        if (t.len >= sizeof v) /* the last sixteen, some of them twice */
+            memcpy(&v, t.ptr + t.len - sizeof v, sizeof v);
+        else
+            memcpy(&v, t.ptr, t.len);
+        high |= v;
+        low |= (rv_sq_sixteen)(v < 0x20) | (rv_sq_sixteen)(v == 0x7F);
+    }
+    uint64_t h[2], l[2];
+    memcpy(h, &high, sizeof h);
+    memcpy(l, &low, sizeof l);
+    return (struct bits_seen){ ((h[0] | h[1]) & 0x8080808080808080ull) != 0, (l[0] | l[1]) != 0 };
 }
 
 static size_t utf8_characters(struct rv_span t)
 {
-    size_t count = ascii_run(t, 0);
-    for (size_t i = count; i < t.len; count++) {
+    size_t count = 0;
+    for (size_t i = 0; i < t.len; count++) {
         uint8_t c = t.ptr[i];
         if (c < 0x80) {
             i++;
@@ -157,30 +171,52 @@ static size_t utf16_characters(struct rv_span t, enum rv_sq_encoding encoding)
     return count + 1;
 }
 
-size_t rv_sq_text_valid(struct rv_span text, enum rv_sq_encoding encoding)
-{
-    return encoding == RV_SQ_UTF8 ? utf8_characters(text) : utf16_characters(text, encoding);
-}
-
 static bool is_control(unsigned u)
 {
     return (u < 0x20 && u != 9 && u != 10 && u != 13) || u == 0x7F;
 }
 
-bool rv_sq_text_has_controls(struct rv_span t, enum rv_sq_encoding encoding)
+static bool has_controls(struct rv_span t, enum rv_sq_encoding encoding)
 {
-    unsigned found = 0; /* no way out early: so the compiler takes many bytes at a time */
-    if (encoding == RV_SQ_UTF8) {
-        for (size_t i = 0; i < t.len; i++) {
-            uint8_t c = t.ptr[i];
-            found |= (uint8_t)((uint8_t)(c < 0x20) & (uint8_t)(c != 9) & (uint8_t)(c != 10) & (uint8_t)(c != 13)) |
-                     (uint8_t)(c == 0x7F);
-        }
-        return found != 0;
-    }
-    for (size_t i = 0; i + 2 <= t.len; i += 2)
+    unsigned found = 0;
+    for (size_t i = 0; encoding == RV_SQ_UTF8 && i < t.len; i++)
+        found |= is_control(t.ptr[i]);
+    for (size_t i = 0; encoding != RV_SQ_UTF8 && i + 2 <= t.len; i += 2)
         found |= is_control(utf16_unit(t, i, encoding));
     return found != 0;
+}
+
+/* Every second byte of ASCII in UTF-16 is zero. */
+static bool utf16_ascii(struct rv_span t, enum rv_sq_encoding encoding)
+{
+    uint8_t seen = 0, high = 0;
+    for (size_t i = 0; i < t.len; i++)
+        seen |= t.ptr[i];
+    for (size_t i = encoding == RV_SQ_UTF16LE; i < t.len; i += 2)
+        high |= t.ptr[i];
+    return seen < 0x80 && high == 0;
+}
+
+struct rv_sq_text_look rv_sq_text_look(struct rv_span t, enum rv_sq_encoding encoding)
+{
+    if (encoding != RV_SQ_UTF8)
+        return (struct rv_sq_text_look){ utf16_characters(t, encoding), utf16_ascii(t, encoding),
+                                         has_controls(t, encoding) };
+    struct bits_seen seen = look_at_bytes(t);
+    return (struct rv_sq_text_look){ seen.high ? utf8_characters(t) : t.len + 1, !seen.high,
+                                     seen.low && has_controls(t, encoding) };
+}
+
+size_t rv_sq_text_valid(struct rv_span text, enum rv_sq_encoding encoding)
+{
+    return encoding != RV_SQ_UTF8     ? utf16_characters(text, encoding)
+           : look_at_bytes(text).high ? utf8_characters(text)
+                                      : text.len + 1;
+}
+
+bool rv_sq_text_has_controls(struct rv_span text, enum rv_sq_encoding encoding)
+{
+    return (encoding != RV_SQ_UTF8 || look_at_bytes(text).low) && has_controls(text, encoding);
 }
 
 uint32_t rv_sq_local_size(uint64_t payload, uint32_t usable, bool table_leaf)

@@ -56,14 +56,18 @@ static inline unsigned rv_sq_varint(const uint8_t *p, const uint8_t *end, uint64
         *value = *p;
         return 1;
     }
+    if (end - p > 1 && p[1] < 0x80) { /* and nearly all others */
+        *value = (uint64_t)(*p & 0x7F) << 7 | p[1];
+        return 2;
+    }
     return rv_sq_varint_long(p, end, value);
 }
-/** The same, and 0 also for a form longer than needed. */
 unsigned rv_sq_varint_size(uint64_t value);
+/** The same, and 0 also for a form longer than needed: one that begins with seven zero bits (of nine bytes, eight). */
 static inline unsigned rv_sq_varint_strict(const uint8_t *p, const uint8_t *end, uint64_t *value)
 {
     unsigned n = rv_sq_varint(p, end, value);
-    return n > 1 && rv_sq_varint_size(*value) != n ? 0 : n;
+    return n > 1 && *p == 0x80 && (n < 9 || p[1] < 0xC0) ? 0 : n;
 }
 
 /** Class of a serial type; RV_SQ_UNKNOWN for the reserved 10 and 11. */
@@ -82,11 +86,29 @@ static inline uint64_t rv_sq_body_size(uint64_t serial)
     return serial < 12 ? small[serial] : (serial - 12) / 2;
 }
 /** Decodes one body value; body has exactly rv_sq_body_size(serial) bytes. */
-struct rv_sq_value rv_sq_value(uint64_t serial, const uint8_t *body);
+struct rv_sq_value rv_sq_number(uint64_t serial, const uint8_t *body);
+static inline struct rv_sq_value rv_sq_value(uint64_t serial, const uint8_t *body)
+{
+    if (serial >= 12)
+        return (struct rv_sq_value){ .kind = serial & 1 ? RV_SQ_TEXT : RV_SQ_BLOB,
+                                     .bytes = { body, (size_t)rv_sq_body_size(serial) } };
+    if (serial == 0)
+        return (struct rv_sq_value){ .kind = RV_SQ_NULL };
+    return rv_sq_number(serial, body);
+}
 /** An integer that a shorter serial type could hold is never written by SQLite. */
 bool rv_sq_shortest(enum rv_sq_class kind, int64_t value);
 
-/** 0: not valid in this encoding (or, UTF-16, odd length); else the count of characters + 1. */
+/* Sixteen bytes at once; the compiler has instructions for them, or splits them up. */
+typedef uint8_t rv_sq_sixteen __attribute__((vector_size(16)));
+
+/* What a text looks like; asked for once, because whole databases of texts are. */
+struct rv_sq_text_look {
+    size_t valid; /* 0: not valid in this encoding (or, UTF-16, odd length); else the count of characters + 1 */
+    bool ascii, controls;
+};
+struct rv_sq_text_look rv_sq_text_look(struct rv_span text, enum rv_sq_encoding encoding);
+/** Its `valid` alone. */
 size_t rv_sq_text_valid(struct rv_span text, enum rv_sq_encoding encoding);
 /** Control characters other than tab, line feed and carriage return. */
 bool rv_sq_text_has_controls(struct rv_span text, enum rv_sq_encoding encoding);

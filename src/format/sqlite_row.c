@@ -46,38 +46,53 @@ static bool assemble(struct rv_sq_carver *c, const struct rv_sq_hit *hit, const 
     return true;
 }
 
-bool rv_sq_row_read(struct rv_sq_carver *c, const struct rv_sq_hit *hit, struct rv_sq_row *row)
+bool rv_sq_row_frame(struct rv_sq_carver *c, const struct rv_sq_hit *hit, struct rv_sq_row *row,
+                     struct rv_sq_record *out)
 {
-    const struct rv_sq_table *t = c->db->tables[hit->table];
     struct rv_sq_parsed p;
-    struct rv_span record;
     struct rv_sq_spot spot = rv_sq_spot_at(c, hit->page, hit->table, hit->at, c->db->usable);
     struct rv_sq_scar scar = { hit->layout, hit->columns, hit->first_serial };
+    spot.known = hit->origin != RV_SQ_FROM_TABLE;
     bool fine = hit->layout == 0                      ? rv_sq_cell_whole(&spot, &p)
                 : hit->layout == RV_SQ_LAYOUT_LENIENT ? rv_sq_cell_lenient(&spot, hit->end, &p)
                                                       : rv_sq_cell_scarred(&spot, scar, &p);
-    if (!fine || !assemble(c, hit, &p, &record))
+    if (!fine || !assemble(c, hit, &p, &out->bytes))
         return false;
-    bool weighed = hit->origin != RV_SQ_FROM_TABLE && p.local == p.payload; /* its texts were looked at before */
-    row->table = t;
+    out->head = p.head;
+    out->on_page = p.local == p.payload;
+    out->serials = c->serials;
+    row->table = spot.table;
     row->rowid = p.rowid;
     row->rowid_known = p.rowid_known;
     row->mended = c->mended;
     row->count = p.count;
     row->payload = p.payload;
     row->body = p.head <= p.local ? rv_span(hit->page + p.record + p.head, p.local - p.head) : rv_span(NULL, 0);
-    uint64_t at = p.head;
-    for (unsigned i = 0; i < p.count; i++) {
+    return true;
+}
+
+bool rv_sq_row_values(struct rv_sq_carver *c, const struct rv_sq_hit *hit, struct rv_sq_row *row,
+                      const struct rv_sq_record *record)
+{
+    bool weighed = hit->origin != RV_SQ_FROM_TABLE && record->on_page; /* its texts were looked at before */
+    uint64_t at = record->head;
+    for (unsigned i = 0; i < row->count; i++) {
         uint64_t size = rv_sq_body_size(c->serials[i]);
-        if (at + size > record.len)
+        if (at + size > record->bytes.len)
             return false;
-        row->values[i] = rv_sq_value(c->serials[i], record.ptr + at);
+        row->values[i] = rv_sq_value(c->serials[i], record->bytes.ptr + at);
         if (!weighed && row->values[i].kind == RV_SQ_TEXT &&
             rv_sq_text_valid(row->values[i].bytes, c->db->encoding) == 0)
             return false;
         at += size;
     }
     return true;
+}
+
+bool rv_sq_row_read(struct rv_sq_carver *c, const struct rv_sq_hit *hit, struct rv_sq_row *row)
+{
+    struct rv_sq_record record;
+    return rv_sq_row_frame(c, hit, row, &record) && rv_sq_row_values(c, hit, row, &record);
 }
 
 /* Does a row of this table begin at `at`, whole or with its first bytes destroyed? */

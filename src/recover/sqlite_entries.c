@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum { BLOCKS_KEPT = 96, BLOCK_BYTES = RV_SQ_BLOCK * sizeof(struct rv_sq_entry) };
@@ -37,6 +38,10 @@ struct rv_sq_entries {
     struct list suspects;
     struct list seen;      /* struct rv_sq_seen, by number: of rows that were found in several states */
     uint8_t *dead, *older; /* by number, a bit each */
+    struct sieve {
+        uint64_t *bits; /* NULL: everything is searched for */
+        uint64_t mask;
+    } twice_sieve, live_sieve;
     uint8_t has_table[RV_SQ_TABLES_MAX], has_rowids[RV_SQ_TABLES_MAX], loose[RV_SQ_TABLES_MAX];
 };
 
@@ -68,6 +73,21 @@ uint64_t rv_sq_row_hash(const struct rv_sq_row *row, uint16_t table)
     for (unsigned i = 0; i < count; i++)
         if (row->table->order[i] != row->table->ipk)
             h = rv_sq_value_hash(h, &row->values[i]);
+    return h;
+}
+
+uint64_t rv_sq_frame_hash(const struct rv_sq_row *row, uint16_t table, const struct rv_sq_record *record)
+{
+    uint64_t h = rv_sq_mix(seed, table);
+    const uint8_t *body = record->bytes.ptr + record->head;
+    unsigned count = row->count;
+    while (count > 0 && record->serials[count - 1] == 0)
+        count--;
+    for (unsigned i = 0; i < count; i++) {
+        if (row->table->order[i] != row->table->ipk)
+            h = rv_sq_body_hash(h, record->serials[i], body);
+        body += rv_sq_body_size(record->serials[i]);
+    }
     return h;
 }
 
@@ -144,6 +164,14 @@ static void filter_add(struct rv_sq_entries *e, uint64_t hash)
 
 /* ---- the store ---- */
 
+/* Questions to the filter jump about in it: few large pages spare the processor most of its page walks. */
+static void ask_for_large_pages(void *start, uint64_t bytes)
+{
+    const uintptr_t large = 2u << 20, from = ((uintptr_t)start + large - 1) & ~(large - 1);
+    if (start != NULL && (uintptr_t)start + bytes >= from + large)
+        madvise((void *)from, ((uintptr_t)start + bytes - from) & ~(large - 1), MADV_HUGEPAGE);
+}
+
 struct rv_sq_entries *rv_sq_entries_new(uint64_t file_bytes, struct rv_error *err)
 {
     RV_AUTO(rv_sq_entries) e = rv_alloc(sizeof *e);
@@ -154,6 +182,7 @@ struct rv_sq_entries *rv_sq_entries_new(uint64_t file_bytes, struct rv_error *er
         e->spill = -1;
         e->filter_mask = bits / 64 - 1;
         e->filter = rv_alloc_array(bits / 64, sizeof *e->filter);
+        ask_for_large_pages(e->filter, bits / 8);
     }
     if (e == NULL || e->filter == NULL) {
         rv_fail_nomem(err);
@@ -176,6 +205,8 @@ void rv_sq_entries_free(struct rv_sq_entries *e)
     rv_free(e->seen.items);
     rv_free(e->dead);
     rv_free(e->older);
+    rv_free(e->twice_sieve.bits);
+    rv_free(e->live_sieve.bits);
     if (e->spill >= 0)
         close(e->spill);
     rv_free(e);
@@ -279,6 +310,14 @@ void rv_sq_entries_expect(const struct rv_sq_entries *e, uint64_t hash)
     __builtin_prefetch(filter_word(e, hash));
 }
 
+void rv_sq_entries_expect_entry(const struct rv_sq_entries *e, const struct rv_sq_entry *entry)
+{
+    rv_sq_entries_expect(e, entry->hash);
+    rv_sq_entries_expect(e, entry->trace);
+    if (entry->rowid_known)
+        rv_sq_entries_expect(e, rv_sq_rowid_hash(entry->hit.table, entry->rowid));
+}
+
 bool rv_sq_entries_may_have(const struct rv_sq_entries *e, uint64_t hash)
 {
     return filter_has(e, hash);
@@ -308,6 +347,29 @@ static int by_key(const void *a, const void *b)
     return x->rowid < y->rowid ? -1 : x->rowid > y->rowid;
 }
 
+/*
+ * Nearly no entry is in a sorted list of hashes: a bit for each dismisses the others without a search. Hashes lie at
+ * the start of what is listed, `each` bytes apart.
+ */
+static struct sieve sieve_of(const struct list *list, size_t each)
+{
+    enum { LEAST = 1 << 10, MOST = 1 << 23, BITS_EACH = 16 };
+    uint64_t bits = LEAST, hash;
+    while (bits < MOST && bits < list->count * BITS_EACH)
+        bits *= 2;
+    struct sieve sieve = { rv_alloc_array(bits / 64, sizeof(uint64_t)), bits - 1 };
+    for (size_t i = 0; sieve.bits != NULL && i < list->count; i++) {
+        memcpy(&hash, (const uint8_t *)list->items + i * each, sizeof hash);
+        sieve.bits[(hash & sieve.mask) / 64] |= 1ull << hash % 64;
+    }
+    return sieve;
+}
+
+static bool passes(const struct sieve *sieve, uint64_t hash)
+{
+    return sieve->bits == NULL || sieve->bits[(hash & sieve->mask) / 64] >> hash % 64 & 1;
+}
+
 /* The first live key of this hash, the list's end if there is none. */
 static size_t first_live(const struct rv_sq_entries *e, uint64_t hash)
 {
@@ -326,6 +388,8 @@ static size_t first_live(const struct rv_sq_entries *e, uint64_t hash)
 static bool lives(const struct rv_sq_entries *e, const struct rv_sq_entry *entry)
 {
     const struct rv_sq_key *keys = e->live.items;
+    if (!passes(&e->live_sieve, entry->hash))
+        return false;
     for (size_t i = first_live(e, entry->hash); i < e->live.count && keys[i].hash == entry->hash; i++)
         if (!entry->rowid_known || !keys[i].rowid_known || keys[i].rowid == entry->rowid)
             return true;
@@ -336,7 +400,7 @@ static bool has_newer(const struct rv_sq_entries *e, const struct rv_sq_entry *e
 {
     const struct rv_sq_key *keys = e->live.items;
     uint64_t hash = rv_sq_rowid_hash(entry->hit.table, entry->rowid);
-    if (!entry->rowid_known)
+    if (!entry->rowid_known || !passes(&e->live_sieve, hash))
         return false;
     for (size_t i = first_live(e, hash); i < e->live.count && keys[i].hash == hash; i++)
         if (keys[i].rowid == entry->rowid)
@@ -422,7 +486,7 @@ static bool gather_suspects(struct rv_sq_entries *e, const uint8_t *rival_pages,
             const struct rv_sq_hit *hit = &entries[i].hit;
             bool alive = e->live.count > 0 && lives(e, &entries[i]);
             bool rival = on_rival_page(rival_pages, hit) && places[place_bit(hit) / 8] >> place_bit(hit) % 8 & 1;
-            bool again = !alive && e->twice.count > 0 &&
+            bool again = !alive && e->twice.count > 0 && passes(&e->twice_sieve, entries[i].hash) &&
                          bsearch(&entries[i].hash, e->twice.items, e->twice.count, sizeof(uint64_t), by_value) != NULL;
             *struck += alive;
             if (alive)
@@ -558,6 +622,8 @@ bool rv_sq_entries_settle(struct rv_sq_entries *e, const uint8_t *rival_pages, u
         qsort(e->twice.items, e->twice.count, sizeof(uint64_t), by_value);
     if (e->live.count > 0)
         qsort(e->live.items, e->live.count, sizeof(struct rv_sq_key), by_key);
+    e->twice_sieve = sieve_of(&e->twice, sizeof(uint64_t));
+    e->live_sieve = sieve_of(&e->live, sizeof(struct rv_sq_key));
     if (!gather_suspects(e, rival_pages, struck, err))
         return false;
     struct suspect *s = e->suspects.items;

@@ -27,6 +27,8 @@ struct rv_sq_seen {
 
 /* Hash of a row as one of this table: values in stored order, without the rowid's column and trailing NULLs. */
 uint64_t rv_sq_row_hash(const struct rv_sq_row *row, uint16_t table);
+/** The same of a record whose serial types are known, its values not decoded. */
+uint64_t rv_sq_frame_hash(const struct rv_sq_row *row, uint16_t table, const struct rv_sq_record *record);
 /** The same of a record that lies whole in `record`, without decoding it. False: not readable. */
 bool rv_sq_record_hash(const struct rv_sq_table *table, uint16_t number, struct rv_span record, uint64_t *hash);
 
@@ -71,6 +73,8 @@ bool rv_sq_entries_loose(const struct rv_sq_entries *entries, uint16_t table);
 bool rv_sq_entries_may_have(const struct rv_sq_entries *entries, uint64_t hash);
 /** That question will be asked soon. */
 void rv_sq_entries_expect(const struct rv_sq_entries *entries, uint64_t hash);
+/** This one will be added soon. */
+void rv_sq_entries_expect_entry(const struct rv_sq_entries *entries, const struct rv_sq_entry *entry);
 /** A live row for which that was true. */
 bool rv_sq_entries_add_live(struct rv_sq_entries *entries, const struct rv_sq_key *key, struct rv_error *err);
 

@@ -42,16 +42,16 @@ static bool must_escape(uint8_t c)
     return c < 0x20 || c == '"' || c == '\\' || c == 0x7F;
 }
 
-/* Can any of eight bytes need an escape? The borrow of one byte may accuse the next; nothing guilty goes free. */
-static bool may_escape(const uint8_t *p)
+/* Does any of sixteen bytes need an escape? */
+static bool any_escape(const uint8_t *p)
 {
-    const uint64_t ones = 0x0101010101010101ull;
-    uint64_t w;
-    memcpy(&w, p, sizeof w);
-    uint64_t quote = w ^ ones * '"', slash = w ^ ones * '\\', delete = w ^ ones * 0x7F;
-    uint64_t low = (w - ones * 0x20) & ~w;
-    return ((low | ((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((delete - ones) & ~delete)) & ones << 7) !=
-           0;
+    rv_sq_sixteen v;
+    uint64_t halves[2];
+    memcpy(&v, p, sizeof v);
+    rv_sq_sixteen guilty =
+        (rv_sq_sixteen)(v < 0x20) | (rv_sq_sixteen)(v == '"') | (rv_sq_sixteen)(v == '\\') | (rv_sq_sixteen)(v == 0x7F);
+    memcpy(halves, &guilty, sizeof halves);
+    return (halves[0] | halves[1]) != 0;
 }
 
 static uint8_t *put_escaped(uint8_t *to, uint8_t c)
@@ -71,22 +71,26 @@ static uint8_t *put_escaped(uint8_t *to, uint8_t c)
     return to + 5;
 }
 
+enum { AT_ONCE = 16 }; /* so many bytes behind a text's end may be written to */
+
 static void put_text(struct pen *pen, struct rv_span utf8)
 {
-    uint8_t *to = pen->at;
-    size_t i = 0;
-    while (utf8.len - i >= 8) {
-        if (!may_escape(utf8.ptr + i)) {
-            memcpy(to, utf8.ptr + i, 8);
-            to += 8;
-            i += 8;
+    uint8_t *to = pen->at, rest[AT_ONCE];
+    for (size_t i = 0, n; i < utf8.len; i += n) {
+        const uint8_t *from = utf8.ptr + i;
+        n = utf8.len - i < AT_ONCE ? utf8.len - i : AT_ONCE;
+        if (n < AT_ONCE) {
+            memset(rest, ' ', sizeof rest);
+            from = memcpy(rest, from, n);
+        }
+        if (any_escape(from)) {
+            for (size_t k = 0; k < n; k++)
+                to = put_escaped(to, from[k]);
             continue;
         }
-        for (size_t stop = i + 8; i < stop; i++)
-            to = put_escaped(to, utf8.ptr[i]);
+        memcpy(to, from, AT_ONCE);
+        to += n;
     }
-    for (; i < utf8.len; i++)
-        to = put_escaped(to, utf8.ptr[i]);
     pen->at = to;
 }
 
@@ -97,7 +101,7 @@ static bool add_string(struct pen *pen, struct rv_span utf8, struct rv_error *er
     size_t at = 0;
     do {
         size_t len = utf8.len - at < PIECE ? utf8.len - at : PIECE;
-        if (!pen_room(pen, len * ESCAPED + 2, err))
+        if (!pen_room(pen, len * ESCAPED + 2 + AT_ONCE, err))
             return false;
         if (at == 0)
             put(pen, "\"");
@@ -125,14 +129,21 @@ static bool add_blob(struct pen *pen, struct rv_span bytes, struct rv_error *err
 /* Decimal digits of v; at least `least` of them. */
 static void put_digits(struct pen *pen, uint64_t v, unsigned least)
 {
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+                                "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+                                "8081828384858687888990919293949596979899";
     uint8_t digits[24];
     unsigned at = sizeof digits;
-    while (v != 0 || sizeof digits - at < least) {
-        digits[--at] = (uint8_t)('0' + v % 10);
-        v /= 10;
+    for (; v >= 10; v /= 100) {
+        at -= 2;
+        memcpy(digits + at, pairs + v % 100 * 2, 2);
     }
-    memcpy(pen->at, digits + at, sizeof digits - at);
-    pen->at += sizeof digits - at;
+    if (v > 0)
+        digits[--at] = (uint8_t)('0' + v);
+    while (sizeof digits - at < least)
+        digits[--at] = '0';
+    for (; at < sizeof digits; at++)
+        *pen->at++ = digits[at];
 }
 
 static void put_integer(struct pen *pen, int64_t v)
@@ -190,13 +201,13 @@ static bool put_everyday(struct pen *pen, double v)
 {
     enum { SURE_DIGITS = 15, DIGITS_MAX = 17 };
     double size = fabs(v);
-    int exponent;
     bool same = false;
-    uint64_t d = 0;
+    uint64_t d = 0, stored;
     if (!(size >= 0.1 && size < 1e14))
         return false;
-    uint64_t m = (uint64_t)ldexp(frexp(size, &exponent), 53);
-    unsigned f = (unsigned)(53 - exponent), whole = 1;
+    memcpy(&stored, &size, sizeof stored);
+    uint64_t m = (stored & ((1ull << 52) - 1)) | 1ull << 52;
+    unsigned f = (unsigned)(1023 + 52 - (stored >> 52)), whole = 1;
     while (power_of_ten(whole) <= (uint64_t)size)
         whole++;
     unsigned k = SURE_DIGITS - whole;
@@ -214,11 +225,11 @@ static bool put_everyday(struct pen *pen, double v)
     return true;
 }
 
-enum { NUMBER_MAX = 48 }; /* bytes of any number */
+enum { NUMBER_MAX = 64 }; /* bytes of any number */
 
 static void put_real(struct pen *pen, double v)
 {
-    char text[NUMBER_MAX - 8];
+    char text[NUMBER_MAX / 2];
     if (!isfinite(v)) {
         if (v < 0)
             put(pen, "-");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside of a search; shared by sqlite_scan.c, sqlite_target.c and sqlite_verdict.c only. */
+/* Inside of a search; shared by the files that do it (sqlite_scan.c and what it names) only. */
 #pragma once
 
 #include "recover/sqlite_entries.h"
@@ -29,8 +29,6 @@ struct rv_sq_batch {
     struct rv_sq_leaves leaves;
 };
 
-enum { RV_SQ_ROUND = 32 }; /* jobs between two takings */
-
 struct rv_sq_scan_state {
     struct rv_ctx *ctx;
     const struct rv_sq_scan_options *options;
@@ -40,13 +38,36 @@ struct rv_sq_scan_state {
     struct rv_sq_entries *entries;
     struct rv_sq_worker workers[RV_SQ_WORKERS_MAX];
     unsigned worker_count;
-    struct rv_sq_batch batches[RV_SQ_ROUND];
+    struct rv_sq_batch batches[RV_SQ_AHEAD];
     struct rv_sq_verdict *verdict;
     rv_sq_found_fn *found;
     void *context;
 };
 
 enum { RV_SQ_SNAPSHOT_CURRENT = 0, RV_SQ_SNAPSHOT_FILE = UINT32_MAX, RV_SQ_SNAPSHOT_JOURNAL = UINT32_MAX - 1 };
+
+/* sqlite_scan.c */
+/** Gives a row away, or makes a line of it for whoever takes the batch. */
+bool rv_sq_emit(struct rv_sq_worker *worker, struct rv_sq_batch *batch, const struct rv_sq_found *found,
+                struct rv_error *err);
+bool rv_sq_take_lines(struct rv_sq_scan_state *scan, struct rv_sq_batch *batch, struct rv_error *err);
+/** Pages from..to will be read. */
+void rv_sq_note_pages(struct rv_sq_worker *worker, uint32_t from, uint32_t to);
+
+struct rv_sq_belief {
+    double confidence;
+    const char *reason;
+};
+
+/* sqlite_live.c: live rows of pages from + 1 to `to` that concern found ones. */
+bool rv_sq_live_pages(struct rv_sq_worker *worker, struct rv_sq_batch *batch, uint32_t from, uint32_t to,
+                      struct rv_error *err);
+bool rv_sq_take_live(struct rv_sq_scan_state *scan, struct rv_sq_batch *batch, struct rv_error *err);
+
+/* sqlite_report.c: RV_SQ_REPORT_STEPS jobs a block of entries; `from` is the job. */
+enum { RV_SQ_REPORT_STEPS = 4 };
+bool rv_sq_report_block(struct rv_sq_worker *worker, struct rv_sq_batch *batch, uint32_t from, uint32_t to,
+                        struct rv_error *err);
 
 /* sqlite_target.c: images that are searched, numbered from 0; the pages as they are now come first, in order. */
 uint32_t rv_sq_target_count(const struct rv_sq_scan_state *scan);

@@ -4,23 +4,25 @@
 #include "base/mem.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <unistd.h>
 
 struct crew {
     rv_sq_job_fn *run;
+    rv_sq_take_fn *take;
     void *context;
     uint32_t jobs;
-    atomic_uint next;
-    atomic_bool failed;
+    pthread_mutex_t lock;       /* of all below */
+    pthread_cond_t moved;       /* a job was finished or taken, or one failed */
+    uint32_t next, taken;       /* jobs */
+    bool finished[RV_SQ_AHEAD]; /* by job modulo RV_SQ_AHEAD */
+    bool failed;
+    uint32_t failed_job;
+    struct rv_error err;
 };
 
 struct member {
     struct crew *crew;
     unsigned number;
-    uint32_t failed_job;
-    bool failed;
-    struct rv_error err;
     pthread_t thread;
 };
 
@@ -30,45 +32,90 @@ unsigned rv_sq_workers_count(void)
     return online < 1 ? 1 : online > RV_SQ_WORKERS_MAX ? RV_SQ_WORKERS_MAX : (unsigned)online;
 }
 
+static void fail(struct crew *crew, uint32_t job, const struct rv_error *err)
+{
+    if (!crew->failed || job < crew->failed_job) {
+        crew->err = *err;
+        crew->failed_job = job;
+    }
+    crew->failed = true;
+}
+
+static bool may_begin(const struct crew *crew)
+{
+    return crew->next < crew->jobs && (crew->take == NULL || crew->next - crew->taken < RV_SQ_AHEAD);
+}
+
+/* The lock is held before and after, not while it works. */
+static void work_once(struct member *m)
+{
+    struct crew *crew = m->crew;
+    struct rv_error err = { 0 };
+    uint32_t job = crew->next++;
+    pthread_mutex_unlock(&crew->lock);
+    bool fine = crew->run(crew->context, m->number, job, &err);
+    pthread_mutex_lock(&crew->lock);
+    if (!fine)
+        fail(crew, job, &err);
+    crew->finished[job % RV_SQ_AHEAD] = true;
+    pthread_cond_broadcast(&crew->moved);
+}
+
+static void take_once(struct crew *crew)
+{
+    struct rv_error err = { 0 };
+    uint32_t job = crew->taken;
+    pthread_mutex_unlock(&crew->lock);
+    bool fine = crew->take(crew->context, job, &err);
+    pthread_mutex_lock(&crew->lock);
+    if (!fine)
+        fail(crew, job, &err);
+    crew->finished[job % RV_SQ_AHEAD] = false;
+    crew->taken++;
+    pthread_cond_broadcast(&crew->moved);
+}
+
+/* Only the first member takes: what was found is put together by one thread. */
 static void *work(void *context)
 {
     struct member *m = context;
     struct crew *crew = m->crew;
-    while (!atomic_load(&crew->failed)) {
-        uint32_t job = atomic_fetch_add(&crew->next, 1);
-        if (job >= crew->jobs)
+    pthread_mutex_lock(&crew->lock);
+    while (!crew->failed) {
+        bool takes = m->number == 0 && crew->take != NULL && crew->taken < crew->jobs;
+        if (takes && crew->finished[crew->taken % RV_SQ_AHEAD])
+            take_once(crew);
+        else if (may_begin(crew))
+            work_once(m);
+        else if (takes || crew->next < crew->jobs)
+            pthread_cond_wait(&crew->moved, &crew->lock);
+        else
             break;
-        if (crew->run(crew->context, m->number, job, &m->err))
-            continue;
-        m->failed = true;
-        m->failed_job = job;
-        atomic_store(&crew->failed, true);
     }
+    pthread_mutex_unlock(&crew->lock);
     return NULL;
 }
 
-bool rv_sq_workers_run(unsigned workers, uint32_t jobs, rv_sq_job_fn *run, void *context, struct rv_error *err)
+bool rv_sq_workers_run(unsigned workers, uint32_t jobs, rv_sq_job_fn *run, rv_sq_take_fn *take, void *context,
+                       struct rv_error *err)
 {
-    struct crew crew = { .run = run, .context = context, .jobs = jobs };
-    struct member members[RV_SQ_WORKERS_MAX] = { 0 };
+    struct crew crew = { .run = run, .take = take, .context = context, .jobs = jobs };
+    struct member members[RV_SQ_WORKERS_MAX] = { { .crew = &crew } };
     unsigned started = 1;
-    members[0].crew = &crew;
+    pthread_mutex_init(&crew.lock, NULL);
+    pthread_cond_init(&crew.moved, NULL);
     workers = workers > RV_SQ_WORKERS_MAX ? RV_SQ_WORKERS_MAX : workers;
     for (; started < workers && started < jobs; started++) {
-        members[started].crew = &crew;
-        members[started].number = started;
+        members[started] = (struct member){ .crew = &crew, .number = started };
         if (pthread_create(&members[started].thread, NULL, work, &members[started]) != 0)
             break; /* fewer hands do the same work */
     }
     work(&members[0]);
-    const struct member *first = NULL;
-    for (unsigned i = 0; i < started; i++) {
-        if (i > 0)
-            pthread_join(members[i].thread, NULL);
-        if (members[i].failed && (first == NULL || members[i].failed_job < first->failed_job))
-            first = &members[i];
-    }
-    if (first != NULL)
-        *err = first->err;
-    return first == NULL;
+    for (unsigned i = 1; i < started; i++)
+        pthread_join(members[i].thread, NULL);
+    pthread_cond_destroy(&crew.moved);
+    pthread_mutex_destroy(&crew.lock);
+    if (crew.failed)
+        *err = crew.err;
+    return !crew.failed;
 }

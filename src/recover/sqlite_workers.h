@@ -6,13 +6,22 @@
 
 #include <stdint.h>
 
-enum { RV_SQ_WORKERS_MAX = 8 };
+enum {
+    RV_SQ_WORKERS_MAX = 8,
+    RV_SQ_AHEAD = 32 /* finished jobs that may wait for being taken */
+};
 
 /** One job. `worker` is below the number of workers: each has its own carver and buffers. */
 typedef bool rv_sq_job_fn(void *context, unsigned worker, uint32_t job, struct rv_error *err);
+/** What a job left behind: called by the thread that called rv_sq_workers_run(), in the order of the jobs. */
+typedef bool rv_sq_take_fn(void *context, uint32_t job, struct rv_error *err);
 
 /** As many as there are processors, at most RV_SQ_WORKERS_MAX. */
 unsigned rv_sq_workers_count(void);
 
-/** Runs jobs 0..jobs-1, the caller's thread among the workers. False with the error of the first job that failed. */
-bool rv_sq_workers_run(unsigned workers, uint32_t jobs, rv_sq_job_fn *run, void *context, struct rv_error *err);
+/**
+ * Runs jobs 0..jobs-1, the caller's thread among the workers. False with the error of the first job that failed.
+ * take: NULL none; with it job n begins only when job n - RV_SQ_AHEAD has been taken.
+ */
+bool rv_sq_workers_run(unsigned workers, uint32_t jobs, rv_sq_job_fn *run, rv_sq_take_fn *take, void *context,
+                       struct rv_error *err);
