@@ -64,14 +64,6 @@ static bool read_number(struct rv_reader *r, uint8_t first, struct rv_bplist_val
         out->integer = (int64_t)v;
         return true;
     }
-    float f;
-    uint32_t v32 = (uint32_t)v;
-    if (size == 4) {
-        memcpy(&f, &v32, sizeof f);
-        out->real = (double)f;
-    } else if (size == 8) {
-        memcpy(&out->real, &v, sizeof out->real);
-    }
     out->kind = first >> 4 == 3 ? RV_BPLIST_DATE : RV_BPLIST_REAL;
     return size == 4 || size == 8;
 }

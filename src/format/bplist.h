@@ -16,7 +16,7 @@ enum rv_bplist_kind {
     RV_BPLIST_NULL,
     RV_BPLIST_BOOL,
     RV_BPLIST_INTEGER,
-    RV_BPLIST_REAL,
+    RV_BPLIST_REAL, /* its value is not read, nor that of a date: nobody asks for them */
     RV_BPLIST_DATE,
     RV_BPLIST_DATA,
     RV_BPLIST_ASCII,
@@ -35,7 +35,6 @@ struct rv_bplist {
 struct rv_bplist_value {
     enum rv_bplist_kind kind;
     int64_t integer;      /* BOOL, INTEGER, UID */
-    double real;          /* REAL, DATE (seconds since 2001) */
     struct rv_span bytes; /* DATA, ASCII, UTF16 (big-endian): a view of the input */
     uint64_t count, refs; /* ARRAY, DICT: members, and where their references begin */
 };
