@@ -48,7 +48,7 @@ def end_children(mark):
 def run_test(test, limit, temp, extra=None):
     """(passed, seconds). What never ends, crashes or says "not ok" has failed."""
     temp.mkdir(parents=True, exist_ok=True)
-    env = dict(os.environ, **test["env"], TMPDIR=str(temp), CMOCKA_MESSAGE_OUTPUT="TAP", **(extra or {}))
+    env = os.environ | test["env"] | {"TMPDIR": str(temp), "CMOCKA_MESSAGE_OUTPUT": "TAP"} | (extra or {})
     log = temp.with_suffix(".txt")
     begin = time.monotonic()
     with open(log, "wb") as out:
