@@ -35,7 +35,6 @@ bool rv_face_ask(void *context, const struct rv_question *question)
     } else {
         fprintf(stderr, _("Type y or n: "));
     }
-    fflush(stderr);
     bool told = read_line(answer, sizeof answer);
     pthread_mutex_unlock(&face->lock);
     if (!told)
@@ -57,7 +56,6 @@ bool rv_face_secret(void *context, const char *text, char *out, size_t room)
     pthread_mutex_lock(&face->lock);
     rv_progress_end(face);
     fprintf(stderr, "%s: ", text);
-    fflush(stderr);
     bool quiet = tcgetattr(STDIN_FILENO, &shown) == 0;
     if (quiet) {
         hidden = shown;

@@ -62,7 +62,6 @@ static void draw_block(struct rv_face *face, int seconds_left)
         fputc('\n', stderr);
         s->lines++;
     }
-    fflush(stderr);
 }
 
 static void keep(struct rv_coach_screen *s, const struct rv_event_coach *coach)
@@ -124,5 +123,4 @@ void rv_coach_show(struct rv_face *face, const struct rv_event *event)
     } else {
         print_line(face, "dim", "· ", text);
     }
-    fflush(stderr);
 }

@@ -29,7 +29,6 @@ static void print_text(struct rv_face *face, const json_t *error)
     const char *log = json_string_value(json_object_get(error, "log"));
     fprintf(stderr, _("%sLog:%s %s\n"), bold, off,
             log != NULL ? log : _("none was kept; run it again with --log FILE"));
-    fflush(stderr);
 }
 
 void rv_print_error(struct rv_face *face, const struct rv_error *err, json_t *result)

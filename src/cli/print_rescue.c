@@ -29,7 +29,6 @@ void rv_offer_show(struct rv_face *face, const struct rv_event *event)
     if (offer->words[0] != '\0')
         rv_write_hanging(stderr, "", rv_translated(offer->words), INDENT, width);
     fputc('\n', stderr);
-    fflush(stderr);
 }
 
 void rv_print_rescue(const struct rv_face *face, const json_t *result)

@@ -96,7 +96,6 @@ static void show_bar(struct rv_face *face, const struct rv_event *event)
     snprintf(line, sizeof line, "%3.0f %%  %.*s%s%s", percent, (int)words_room, words, amount, rate);
     fprintf(stderr, "\r\033[K %s%s%s %s", rv_style(face->colour_err, "green"), bar, rv_style(face->colour_err, "off"),
             line);
-    fflush(stderr);
     face->progress.line_open = true;
 }
 
@@ -169,5 +168,4 @@ void rv_progress_show(struct rv_face *face, const struct rv_event *event)
         fprintf(stderr, _("%s  device: %s%s\n"), rv_style(colour, "dim"), text, rv_style(colour, "off"));
     else
         fprintf(stderr, "%s\n", text);
-    fflush(stderr);
 }

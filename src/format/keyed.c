@@ -70,21 +70,3 @@ struct rv_span rv_keyed_text(const struct rv_keyed *archive, plist_t value)
         text = plain_text(rv_keyed_follow(archive, rv_plist_node(value, inside[i])), &length);
     return rv_span(text, text != NULL ? (size_t)length : 0);
 }
-
-uint32_t rv_keyed_count(const struct rv_keyed *archive, plist_t array)
-{
-    array = rv_keyed_follow(archive, array);
-    plist_t list =
-        array != NULL && plist_get_node_type(array) == PLIST_ARRAY ? array : rv_plist_array(array, "NS.objects");
-    return list != NULL ? plist_array_get_size(list) : 0;
-}
-
-plist_t rv_keyed_at(const struct rv_keyed *archive, plist_t array, uint32_t index)
-{
-    array = rv_keyed_follow(archive, array);
-    plist_t list =
-        array != NULL && plist_get_node_type(array) == PLIST_ARRAY ? array : rv_plist_array(array, "NS.objects");
-    return list != NULL && index < plist_array_get_size(list)
-               ? rv_keyed_follow(archive, plist_array_get_item(list, index))
-               : NULL;
-}

@@ -17,6 +17,3 @@ plist_t rv_keyed_follow(const struct rv_keyed *archive, plist_t value);
 plist_t rv_keyed_get(const struct rv_keyed *archive, plist_t object, const char *key);
 /** A string, an archived string, or the address of an archived URL; ptr NULL else. Borrowed. */
 struct rv_span rv_keyed_text(const struct rv_keyed *archive, plist_t value);
-/** Elements of an archived array or set. */
-uint32_t rv_keyed_count(const struct rv_keyed *archive, plist_t array);
-plist_t rv_keyed_at(const struct rv_keyed *archive, plist_t array, uint32_t index);

@@ -70,14 +70,8 @@ static void mark_current(struct rv_sq_images *out, uint32_t committed)
     rv_free(seen);
 }
 
-bool rv_sq_wal_read(struct rv_span wal, struct rv_sq_images *out, struct rv_error *err)
-{
-    static const struct rv_sq_reader nobody = { NULL, NULL };
-    return rv_sq_wal_read_by(wal, &nobody, out, err);
-}
-
-bool rv_sq_wal_read_by(struct rv_span wal, const struct rv_sq_reader *reader, struct rv_sq_images *out,
-                       struct rv_error *err)
+bool rv_sq_wal_read(struct rv_span wal, const struct rv_sq_reader *reader, struct rv_sq_images *out,
+                    struct rv_error *err)
 {
     memset(out, 0, sizeof *out);
     if (wal.len < WAL_HEADER + FRAME_HEADER)
@@ -131,16 +125,14 @@ static uint32_t record_sum(uint32_t nonce, const uint8_t *page, uint32_t size)
 }
 
 /* Reads records from `at` as long as they hold together; returns the offset behind the last. */
-static size_t take_records(struct rv_span j, size_t at, uint32_t size, uint32_t limit, const uint32_t *nonce,
+static size_t take_records(struct rv_span j, size_t at, uint32_t size, uint32_t limit, uint32_t nonce,
                            struct rv_sq_images *out)
 {
     for (uint32_t i = 0; i < limit && at + 8 + size <= j.len; i++, at += 8 + (size_t)size) {
         uint32_t number = rv_sq_u32(j.ptr + at);
         const uint8_t *page = j.ptr + at + 4;
-        if (number == 0 || (nonce != NULL && record_sum(*nonce, page, size) != rv_sq_u32(page + size)))
+        if (number == 0 || record_sum(nonce, page, size) != rv_sq_u32(page + size))
             break;
-        if (nonce == NULL && number > 0x00FFFFFF)
-            break; /* a zeroed header: nothing but plausibility tells where the records end */
         out->items[out->count++] = (struct rv_sq_image){ page, number, 0, 1, RV_SQ_IMAGE_BEFORE };
     }
     return at;
@@ -156,6 +148,22 @@ static bool guess_nonce(struct rv_span j, size_t at, uint32_t size, uint32_t *no
     return rv_sq_u32(j.ptr + at) != 0;
 }
 
+/* The segments from `at` on, each with a header of its own; false where a header is none. */
+static bool take_segments(struct rv_span j, size_t at, struct rv_sq_images *out)
+{
+    while (at + 28 <= j.len && memcmp(j.ptr + at, journal_magic, 8) == 0) {
+        uint32_t count = rv_sq_u32(j.ptr + at + 8), nonce = rv_sq_u32(j.ptr + at + 12),
+                 sector = rv_sq_u32(j.ptr + at + 20);
+        uint32_t size = rv_sq_u32(j.ptr + at + 24);
+        if (!rv_sq_page_size_legal(size) || size != out->page_size || sector < 32 || sector > 65536)
+            return false;
+        /* A count of 0 was not synced yet: as many records as their checksums prove. */
+        size_t end = take_records(j, at + sector, size, count ? count : UINT32_MAX, nonce, out);
+        at = (end + sector - 1) / sector * sector;
+    }
+    return true;
+}
+
 bool rv_sq_journal_read(struct rv_span j, uint32_t page_size, struct rv_sq_images *out, struct rv_error *err)
 {
     memset(out, 0, sizeof *out);
@@ -167,31 +175,17 @@ bool rv_sq_journal_read(struct rv_span j, uint32_t page_size, struct rv_sq_image
         return rv_fail_nomem(err);
     if (memcmp(j.ptr, journal_magic, 8) != 0) {
         uint32_t nonce;
-        for (size_t sector = 512; sector <= 4096; sector *= 8)
+        for (size_t sector = 512; sector <= 4096 && out->count == 0; sector *= 8)
             if (guess_nonce(j, sector, page_size, &nonce)) {
-                take_records(j, sector, page_size, UINT32_MAX, &nonce, out);
-                if (out->count > 0)
-                    break;
+                size_t end = take_records(j, sector, page_size, UINT32_MAX, nonce, out);
+                take_segments(j, (end + sector - 1) / sector * sector, out); /* only the first header is emptied */
             }
         return true;
     }
-    size_t at = 0;
-    while (at + 28 <= j.len && memcmp(j.ptr + at, journal_magic, 8) == 0) {
-        uint32_t count = rv_sq_u32(j.ptr + at + 8), nonce = rv_sq_u32(j.ptr + at + 12),
-                 sector = rv_sq_u32(j.ptr + at + 20);
-        uint32_t size = rv_sq_u32(j.ptr + at + 24);
-        if (at == 0) {
-            out->pages_after = rv_sq_u32(j.ptr + 16);
-            out->page_size = size;
-        }
-        if (!rv_sq_page_size_legal(size) || size != out->page_size || sector < 32 || sector > 65536)
-            return rv_fail(err, RV_E_FORMAT, "the rollback journal has no valid header");
-        /* A count of 0 was not synced yet: as many records as their checksums prove. */
-        size_t end = take_records(j, at + sector, size, count ? count : UINT32_MAX, &nonce, out);
-        at = (end + sector - 1) / sector * sector;
-        if (end == at && end == 0)
-            break;
-    }
+    out->pages_after = rv_sq_u32(j.ptr + 16);
+    out->page_size = rv_sq_u32(j.ptr + 24);
+    if (!take_segments(j, 0, out))
+        return rv_fail(err, RV_E_FORMAT, "the rollback journal has no valid header");
     out->hot = out->count > 0;
     return true;
 }

@@ -37,11 +37,10 @@ struct rv_sq_reader {
     void (*reading)(void *context, const uint8_t *bytes);
     void *context;
 };
-bool rv_sq_wal_read_by(struct rv_span wal, const struct rv_sq_reader *reader, struct rv_sq_images *out,
-                       struct rv_error *err);
 
-/** False with FORMAT when the bytes are no such log (an empty or zeroed file gives true and no images). */
-bool rv_sq_wal_read(struct rv_span wal, struct rv_sq_images *out, struct rv_error *err);
+/** False with FORMAT when the bytes are no such log (one that is too short for a page gives true and no images). */
+bool rv_sq_wal_read(struct rv_span wal, const struct rv_sq_reader *reader, struct rv_sq_images *out,
+                    struct rv_error *err);
 /** page_size: of the database, used where the journal's header was zeroed. */
 bool rv_sq_journal_read(struct rv_span journal, uint32_t page_size, struct rv_sq_images *out, struct rv_error *err);
 void rv_sq_images_clear(struct rv_sq_images *images);

@@ -224,7 +224,7 @@ static bool open_all(struct rv_sq_scan_state *s, const struct rv_sq_files *files
     struct rv_error ignored;
     if (!rv_sq_db_open(&s->db, files->database, err))
         return false;
-    if (!rv_sq_wal_read_by(files->wal, &reader, &s->wal, &ignored))
+    if (!rv_sq_wal_read(files->wal, &reader, &s->wal, &ignored))
         s->db.damaged = true;
     if (!rv_sq_journal_read(files->journal, s->db.page_size, &s->journal, &ignored))
         s->db.damaged = true;
