@@ -29,6 +29,10 @@ static bool is_utf8(const uint8_t *p, size_t len)
                                              : 0;
         if (n == 0 || n > len)
             return false;
+        /* shortest form only, and no half of a pair of UTF-16 */
+        if ((*p == 0xE0 && p[1] < 0xA0) || (*p == 0xED && p[1] > 0x9F) || (*p == 0xF0 && p[1] < 0x90) ||
+            (*p == 0xF4 && p[1] > 0x8F))
+            return false;
         for (size_t i = 1; i < n; i++)
             if ((p[i] & 0xC0) != 0x80)
                 return false;

@@ -53,7 +53,8 @@ rv_print_fn rv_print_releases, rv_print_latest, rv_print_download;
 /* print_backup.c */
 rv_print_fn rv_print_backup_list, rv_print_backup_show, rv_print_backup_verify, rv_print_backup_extract,
     rv_print_backup_repair, rv_print_backup_create, rv_print_backup_brought, rv_print_backup_password,
-    rv_print_backup_diff, rv_print_backup_deleted, rv_print_backup_pruned, rv_print_backup_mounted;
+    rv_print_backup_diff, rv_print_backup_deleted, rv_print_backup_pruned, rv_print_backup_mounted,
+    rv_print_archive_created, rv_print_archive_list, rv_print_archive_restored;
 
 /* print_recover.c */
 rv_print_fn rv_print_scan, rv_print_listed, rv_print_exported, rv_print_preview;

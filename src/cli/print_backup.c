@@ -119,6 +119,36 @@ void rv_print_backup_mounted(const struct rv_face *face, const json_t *result)
            size_of(result, "read_bytes", read));
 }
 
+void rv_print_archive_created(const struct rv_face *face, const json_t *result)
+{
+    char size[TEXT_SIZE], added[TEXT_SIZE];
+    (void)face;
+    printf(_("The backup (%s) is in the archive as %s; %s of it were new there.\n"), size_of(result, "bytes", size),
+           rv_json_text(result, "snapshot", "?"), size_of(result, "bytes_added", added));
+    if (strcmp(rv_json_text(result, "state", ""), "lists") == 0)
+        printf(_("Only its lists were checked: `revive backup verify` checks every file.\n"));
+}
+
+void rv_print_archive_list(const struct rv_face *face, const json_t *result)
+{
+    const char *bold = rv_style(face->colour_out, "bold"), *off = rv_style(face->colour_out, "off");
+    json_t *s;
+    size_t i;
+    json_array_foreach (json_object_get(result, "snapshots"), i, s)
+        printf(_("%s%3lld  %s%s, iOS %s, made %.10s, archived %.10s from %s%s\n"), bold, number_of(s, "number"),
+               rv_json_text(s, "device", _("a phone without a name")), off, rv_json_text(s, "version", "?"),
+               rv_json_text(s, "made", "?"), rv_json_text(s, "archived", "?"), rv_json_text(s, "host", "?"),
+               strcmp(rv_json_text(s, "state", ""), "damaged") == 0 ? _(", damaged") : "");
+    if (json_array_size(json_object_get(result, "snapshots")) == 0)
+        printf(_("The archive holds no backup yet: `revive backup archive create` puts one into it.\n"));
+}
+
+void rv_print_archive_restored(const struct rv_face *face, const json_t *result)
+{
+    printf(_("%sThe backup is in %s%s\nIt was compared with the archive byte by byte.\n"),
+           rv_style(face->colour_out, "bold"), rv_json_text(result, "folder", "?"), rv_style(face->colour_out, "off"));
+}
+
 void rv_print_backup_repair(const struct rv_face *face, const json_t *result)
 {
     const char *bold = rv_style(face->colour_out, "bold"), *off = rv_style(face->colour_out, "off");

@@ -99,6 +99,9 @@ static const struct {
 } printers[] = {
     /* clang-format off */
     { "", rv_print_status },
+    { "backup archive create", rv_print_archive_created },
+    { "backup archive list", rv_print_archive_list },
+    { "backup archive restore", rv_print_archive_restored },
     { "backup create", rv_print_backup_create },
     { "backup decrypt", rv_print_backup_extract },
     { "backup delete", rv_print_backup_deleted },

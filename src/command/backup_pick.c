@@ -112,10 +112,26 @@ static bool take_password(struct rv_span from, char *out, struct rv_error *err)
     return true;
 }
 
+/* Where else a password may come from than its option and the person. */
+static const struct {
+    const char *option, *setting, *file_setting;
+    enum rv_advice advice; /* when there is none */
+} password_ways[] = {
+    { "password-file", "REVIVE_BACKUP_PASSWORD", NULL, RV_ADVICE_BACKUP_PASSWORD_NEEDED },
+    { "archive-password-file", "RESTIC_PASSWORD", "RESTIC_PASSWORD_FILE", RV_ADVICE_ARCHIVE_PASSWORD_NEEDED },
+    { "new-password-file", NULL, NULL, RV_ADVICE_BACKUP_PASSWORD_NEEDED },
+};
+
 bool rv_backup_password(struct rv_run *run, const char *file_option, const char *prompt,
                         char out[RV_BACKUP_PASSWORD_MAX], struct rv_error *err)
 {
-    const char *file = rv_arg(run->args, file_option), *env = getenv("REVIVE_BACKUP_PASSWORD");
+    size_t way = 0;
+    while (way + 1 < RV_COUNT(password_ways) && strcmp(password_ways[way].option, file_option) != 0)
+        way++;
+    const char *file = rv_arg(run->args, file_option);
+    const char *env = password_ways[way].setting != NULL ? getenv(password_ways[way].setting) : NULL;
+    if (file == NULL && password_ways[way].file_setting != NULL)
+        file = getenv(password_ways[way].file_setting);
     if (file != NULL) {
         RV_AUTO(rv_blob) bytes = rv_file_read(file, PASSWORD_FILE_MAX, err);
         if (bytes == NULL)
@@ -124,12 +140,12 @@ bool rv_backup_password(struct rv_run *run, const char *file_option, const char 
         rv_wipe(bytes->data, bytes->len);
         return fine;
     }
-    if (env != NULL && strcmp(file_option, "password-file") == 0)
+    if (env != NULL)
         return take_password(rv_span(env, strlen(env)), out, err);
     if (run->ctx->secret != NULL && run->ctx->secret(run->ctx->ask_context, prompt, out, RV_BACKUP_PASSWORD_MAX))
         return true;
     rv_fail(err, RV_E_USAGE, "a password is needed, and nobody can be asked here: %s", prompt);
-    return rv_advise(err, RV_ADVICE_BACKUP_PASSWORD_NEEDED);
+    return rv_advise(err, password_ways[way].advice);
 }
 
 bool rv_backup_pick_unlock(struct rv_run *run, struct rv_backup *b, struct rv_error *err)

@@ -8,6 +8,9 @@
 /* clang-format off */
 const struct rv_command *const rv_commands[] = {
     &rv_verb_status, /* "" */
+    &rv_verb_backup_archive_create,
+    &rv_verb_backup_archive_list,
+    &rv_verb_backup_archive_restore,
     &rv_verb_backup_create,
     &rv_verb_backup_decrypt,
     &rv_verb_backup_delete,

@@ -4,6 +4,9 @@
 
 #include "command/command.h"
 
+extern const struct rv_command rv_verb_backup_archive_create;
+extern const struct rv_command rv_verb_backup_archive_list;
+extern const struct rv_command rv_verb_backup_archive_restore;
 extern const struct rv_command rv_verb_backup_create;
 extern const struct rv_command rv_verb_backup_decrypt;
 extern const struct rv_command rv_verb_backup_delete;

@@ -116,9 +116,9 @@ bool rv_keybag_salvage(struct rv_span in, struct rv_keybag *out)
 {
     struct rv_keybag bag = { .count = 0 };
     struct rv_error ignored = { 0 };
-    read_bag(in, &bag, &ignored);
-    if (bag.count > 0 && !bag.classes[bag.count - 1].has_key)
-        bag.count--;
+    bool whole = read_bag(in, &bag, &ignored);
+    if (!whole && bag.count > 0 && !bag.classes[bag.count - 1].has_key)
+        bag.count--; /* the damage begins in it */
     if (bag.salt.len == 0 || bag.rounds == 0 || bag.count == 0)
         return false;
     *out = bag;
