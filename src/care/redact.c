@@ -136,14 +136,21 @@ static size_t mac_here(const struct cursor *c)
     return is_word(peek(c, n)) ? 0 : n;
 }
 
+/* What stands within a phone number: one sign, or two as in "(170) 123". */
+static bool joins_digits(const struct cursor *c, size_t n)
+{
+    size_t signs = 0;
+    while (signs < 2 && peek(c, n + signs) != '\0' && strchr(" -()", peek(c, n + signs)) != NULL)
+        signs++;
+    return signs > 0 && isdigit((unsigned char)peek(c, n + signs));
+}
+
 static size_t phone_here(const struct cursor *c)
 {
     size_t n = 1, digits = 0;
     if (peek(c, 0) != '+' || after_word(c))
         return 0;
-    for (; isdigit((unsigned char)peek(c, n)) ||
-           (strchr(" -()", peek(c, n)) != NULL && peek(c, n) != '\0' && isdigit((unsigned char)peek(c, n + 1)));
-         n++)
+    for (; isdigit((unsigned char)peek(c, n)) || joins_digits(c, n); n++)
         digits += isdigit((unsigned char)peek(c, n)) != 0;
     return digits >= 7 ? n : 0;
 }
@@ -174,7 +181,7 @@ static size_t path_here(const struct cursor *c)
         (before == ':' && peek(c, 1) == '/'))
         return 0;
     for (size_t i = 0; i < RV_COUNT(public); i++)
-        if (c->len - c->at > strlen(public[i]) && strncmp(c->text + c->at, public[i], strlen(public[i])) == 0)
+        if (c->len - c->at >= strlen(public[i]) && strncmp(c->text + c->at, public[i], strlen(public[i])) == 0)
             return 0;
     for (; peek(c, n) != '\0' && !isspace((unsigned char)peek(c, n)) && strchr("\"'`)<>,;", peek(c, n)) == NULL; n++)
         last = peek(c, n) == '/' ? n : last;
