@@ -202,6 +202,10 @@ static size_t below_home(const struct cursor *c, size_t n)
 
 static size_t secret_here(const struct rv_redactor *redactor, const struct cursor *c, const char **label)
 {
+    static const struct {
+        size_t (*here)(const struct cursor *);
+        const char *label;
+    } forms[] = { { mac_here, "address" }, { phone_here, "phone" }, { path_here, "folder" } };
     size_t n = mail_here(c); /* first: its parts may be known names */
     *label = "mail";
     if (n == 0)
@@ -210,12 +214,10 @@ static size_t secret_here(const struct rv_redactor *redactor, const struct curso
         return below_home(c, n);
     if (n == 0)
         n = hex_here(c, label);
-    if (n == 0 && (n = mac_here(c)) > 0)
-        *label = "address";
-    if (n == 0 && (n = phone_here(c)) > 0)
-        *label = "phone";
-    if (n == 0 && (n = path_here(c)) > 0)
-        *label = "folder";
+    for (size_t i = 0; n == 0 && i < RV_COUNT(forms); i++) {
+        *label = forms[i].label;
+        n = forms[i].here(c);
+    }
     return n;
 }
 
