@@ -14,55 +14,17 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from tap import Tap  # pylint: disable=wrong-import-position
 import asks  # pylint: disable=wrong-import-position
 import made  # pylint: disable=wrong-import-position
+from tables import T, UNIX, put, store  # pylint: disable=wrong-import-position
+import tables  # pylint: disable=wrong-import-position
 
 PROGRAM = os.path.abspath(sys.argv[1])
 TAP = Tap()
-T = 700_000_000            # as the phone's newer databases count: from 2001
-UNIX = T + made.COCOA
 STAMP = "2023-03-08T20:26:40Z"
 SAFARI = "AppDomain-com.apple.mobilesafari/Library/Safari/"
 
 
-def store(folder, path, tables):
-    """tables: {name: [row, ...]}, a row {column: value}; the columns are those that any row has."""
-    whole = os.path.join(folder, path)
-    os.makedirs(os.path.dirname(whole), exist_ok=True)
-    con = sqlite3.connect(whole)
-    for name, rows in tables.items():
-        columns = list(dict.fromkeys(c for row in rows for c in row))
-        key = [c for c in columns if c in ("Z_PK", "ROWID", "id", "rowid")][:1]
-        con.execute(f"CREATE TABLE \"{name}\"({', '.join(c + (' INTEGER PRIMARY KEY' if c in key else '') for c in columns)})")
-        for row in rows:
-            con.execute(f"INSERT INTO \"{name}\"({','.join(row)}) VALUES({','.join('?' * len(row))})", tuple(row.values()))
-    con.commit()
-    con.close()
-    return whole
-
-
-def put(folder, path, data):
-    whole = os.path.join(folder, path)
-    os.makedirs(os.path.dirname(whole), exist_ok=True)
-    with open(whole, "wb") as file:
-        file.write(data)
-
-
-def check(folder, kind, wanted, live=None, trashed=0, **counts):
-    """The records without where they lie; and what `scan` counts of them."""
-    found = asks.records(PROGRAM, folder, kind, "--state", "live,recently-deleted")
-    for record in found:
-        source = record.pop("source")
-        assert source["path"] and source["domain"], source
-        assert record.pop("type") == kind
-        record.setdefault("state", "?")
-    wanted = [{"state": "live", **w} for w in wanted]
-    assert len(found) == len(wanted), (len(found), len(wanted), found)
-    for w, f in zip(wanted, found):
-        assert f == w, "\n".join(f"{k}: wanted {w.get(k)!r}, found {f.get(k)!r}" for k in {**w, **f} if w.get(k) != f.get(k))
-    row = asks.scan(PROGRAM, folder, kind)
-    assert (row["live"], row["recently_deleted"]) == (len(wanted) if live is None else live, trashed), row
-    for key, value in counts.items():
-        assert row.get(key) == value, (key, row)
-    return row
+def check(folder, kind, *wanted, **counts):
+    return tables.check(PROGRAM, folder, kind, *wanted, **counts)
 
 
 def date(seconds_later=0):
