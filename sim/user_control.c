@@ -4,14 +4,17 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "sim/db.h"
 #include "sim/json.h"
 
+#include <dirent.h>
 #include <inttypes.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
-enum { FILE_CAP = 256 << 20, OWN_PATH_MAX = 4096 };
+enum { FILE_CAP = 256 << 20, OWN_PATH_MAX = 4096, LAY_DEPTH = 32 };
 
 struct ask {
     struct sim_device *device;
@@ -153,6 +156,64 @@ static void do_put(struct ask *ask)
         (void)snprintf(ask->answer, ask->size, "{\"ok\":true}");
 }
 
+/* "FOLDER": all that lies below it, as DOMAIN/PATH. */
+static bool lay_folder(struct ask *ask, const char *at, size_t root, unsigned depth, uint64_t *files)
+{
+    DIR *dir = depth < LAY_DEPTH ? opendir(at) : NULL;
+    struct dirent *entry;
+    bool good = dir != NULL;
+    while (good && (entry = readdir(dir)) != NULL) {
+        char path[OWN_PATH_MAX];
+        struct stat st;
+        struct rv_error err = { 0 };
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        good = snprintf(path, sizeof path, "%s/%s", at, entry->d_name) < (int)sizeof path && lstat(path, &st) == 0;
+        if (good && S_ISDIR(st.st_mode)) {
+            good = lay_folder(ask, path, root, depth + 1, files);
+        } else if (good) {
+            char domain[SIM_DOMAIN_MAX];
+            size_t len = strcspn(path + root, "/");
+            RV_AUTO(rv_blob) content = rv_file_read(path, FILE_CAP, &err);
+            good = content != NULL && len < sizeof domain && path[root + len] == '/';
+            (void)snprintf(domain, sizeof domain, "%.*s", (int)len, path + root);
+            good = good && sim_user_put_bytes(ask->user, domain, path + root + len + 1, rv_blob_span(content), &err);
+            *files += good;
+        }
+    }
+    if (dir != NULL)
+        closedir(dir);
+    return good;
+}
+
+static void do_lay(struct ask *ask)
+{
+    uint64_t files = 0;
+    if (!lay_folder(ask, ask->rest, strlen(ask->rest) + 1, 0, &files))
+        refuse(ask, "user lay FOLDER: not all of it could be read");
+    else
+        (void)snprintf(ask->answer, ask->size, "{\"ok\":true,\"files\":%" PRIu64 "}", files);
+}
+
+/* "DOMAIN PATH" */
+static void do_drop(struct ask *ask)
+{
+    char domain[SIM_DOMAIN_MAX];
+    const char *path;
+    struct sim_file file;
+    struct rv_error err = { 0 };
+    if (!take_name(ask, domain, &path))
+        return;
+    sqlite3_stmt *drop = sim_user_find(ask->user, domain, path, &file)
+                             ? sim_db_prepare(sim_user_db(ask->user), "DELETE FROM file WHERE id = ?1", &err)
+                             : NULL;
+    if (drop == NULL || sqlite3_bind_text(drop, 1, file.id, -1, SQLITE_STATIC) != SQLITE_OK || !sim_db_do(drop, &err))
+        refuse(ask, "no such file");
+    else
+        (void)snprintf(ask->answer, ask->size, "{\"ok\":true}");
+    sqlite3_finalize(drop);
+}
+
 static void for_some(struct ask *ask, bool (*what)(struct sim_user *, unsigned, uint64_t *, struct rv_error *))
 {
     uint64_t percent = 0, count = 0;
@@ -189,8 +250,9 @@ static const struct {
     const char *word;
     void (*fn)(struct ask *ask);
 } commands[] = {
-    { "change", do_change }, { "digest", do_digest }, { "hash", do_hash },     { "list", do_list },
-    { "put", do_put },       { "remove", do_remove }, { "totals", do_totals }, { "wipe", do_wipe },
+    { "change", do_change }, { "digest", do_digest }, { "drop", do_drop }, { "hash", do_hash },
+    { "lay", do_lay },       { "list", do_list },     { "put", do_put },   { "remove", do_remove },
+    { "totals", do_totals }, { "wipe", do_wipe },
 };
 
 void sim_user_command(struct sim_device *device, const char *words, char *answer, size_t size)
