@@ -67,7 +67,7 @@ def states(found, kind, *wanted):
     return {life.identity_of(kind, r) for r in found.get(kind, []) if r["state"] in wanted}
 
 
-def one_deletion(style, before, make):
+def what_was_deleted_comes_back_as_far_as_it_is_there(style, before, make):
     """Deletes on the phone, backs it up, and looks: in the new backup alone, then in both together."""
     folder = phone.path(f"life-{style}")
     shutil.copytree(phone.path("life"), folder)
@@ -106,6 +106,28 @@ def one_deletion(style, before, make):
     return after
 
 
+def the_phone_is_a_source_with_and_without_a_backup():
+    """The phone itself: no backup of it is in revive's own folder, so one is made, used and wiped."""
+    code, lines, ran = run("recover", "scan", "--from", "device", "--type", "messages,photos")
+    rows = {row["type"]: row for row in lines[-1].get("types", [])} if code == 0 else {}
+    expected = there.count("messages")
+    tap.check("the phone as a source makes a backup of its own",
+              code == 0 and lines[-1]["backup_used"] == "temporary" and rows["messages"]["live"] < expected, ran.text[-800:])
+    tap.check("and leaves nothing of it", not os.listdir(phone.path("tmp")), os.listdir(phone.path("tmp")))
+    photo = sorted(n for n in os.listdir(os.path.join(there.folder, "CameraRollDomain/Media/DCIM/100APPLE")))[0]
+    phone.ask("user", "drop", "CameraRollDomain", f"Media/DCIM/100APPLE/{photo}")  # as with a picture that no backup takes along
+    os.makedirs(phone.path("scene/phone/media/DCIM/100APPLE"), exist_ok=True)
+    with open(os.path.join(phone.path("scene/phone/media/DCIM/100APPLE"), photo), "wb") as file:
+        file.write(b"by AFC")
+    code, lines, ran = run("backup", "create")
+    tap.check("a backup is made into revive's own folder", code == 0, ran.text[-400:])
+    code, lines, ran = run("recover", "export", "--from", "device", "--type", "photos", "--to", phone.path("out"))
+    tap.check("with one, that is used", code == 0 and lines[-1].get("backup_used", "temporary") != "temporary", ran.text[-800:])
+    copies = [os.path.join(base, photo) for base, _, names in os.walk(phone.path("out")) if photo in names]
+    tap.check("and a picture that is not in it comes from the phone's media folder",
+              [open(at, "rb").read() for at in copies] == [b"by AFC"], copies)
+
+
 there = life.Life(phone.path("life"), size=size)
 tap.check("a life is laid on the phone", phone.ask("user", "lay", phone.path("life"))["ok"])
 first = backup(phone.path("backups-before"))
@@ -113,26 +135,7 @@ found_first = records(first)
 tap.check("of a life without deletions nothing is called deleted",
           not any(states(found_first, kind, "carved", "in_older_backup", "recently_deleted") for kind in life.TYPES),
           {kind: states(found_first, kind, "carved", "recently_deleted") for kind in life.TYPES})
-one_deletion("11", first, theirs)
-one_deletion("12", first, backup)
-
-# The phone itself: no backup of it is in revive's own folder, so one is made, used and wiped.
-code, lines, ran = run("recover", "scan", "--from", "device", "--type", "messages,photos")
-rows = {row["type"]: row for row in lines[-1].get("types", [])} if code == 0 else {}
-expected = there.count("messages")
-tap.check("the phone as a source makes a backup of its own",
-          code == 0 and lines[-1]["backup_used"] == "temporary" and rows["messages"]["live"] < expected, ran.text[-800:])
-tap.check("and leaves nothing of it", not os.listdir(phone.path("tmp")), os.listdir(phone.path("tmp")))
-photo = sorted(n for n in os.listdir(os.path.join(there.folder, "CameraRollDomain/Media/DCIM/100APPLE")))[0]
-phone.ask("user", "drop", "CameraRollDomain", f"Media/DCIM/100APPLE/{photo}")  # as with a picture that no backup takes along
-os.makedirs(phone.path("scene/phone/media/DCIM/100APPLE"), exist_ok=True)
-with open(os.path.join(phone.path("scene/phone/media/DCIM/100APPLE"), photo), "wb") as file:
-    file.write(b"by AFC")
-code, lines, ran = run("backup", "create")
-tap.check("a backup is made into revive's own folder", code == 0, ran.text[-400:])
-code, lines, ran = run("recover", "export", "--from", "device", "--type", "photos", "--to", phone.path("out"))
-tap.check("with one, that is used", code == 0 and lines[-1].get("backup_used", "temporary") != "temporary", ran.text[-800:])
-copies = [os.path.join(base, photo) for base, _, names in os.walk(phone.path("out")) if photo in names]
-tap.check("and a picture that is not in it comes from the phone's media folder",
-          [open(at, "rb").read() for at in copies] == [b"by AFC"], copies)
+what_was_deleted_comes_back_as_far_as_it_is_there("11", first, theirs)
+what_was_deleted_comes_back_as_far_as_it_is_there("12", first, backup)
+the_phone_is_a_source_with_and_without_a_backup()
 tap.end()
