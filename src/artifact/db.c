@@ -17,6 +17,7 @@ struct rv_db {
     sqlite3 *db;
     bool carved, searched; /* a database of found rows is attached as "carved" */
     char *pages;           /* what the carver reads */
+    json_t *columns;       /* schema.table -> its columns in small letters, of tables that were asked about */
 };
 
 struct rv_rows {
@@ -94,6 +95,7 @@ static bool attach(struct rv_db *db, const char *path)
     char *uri = rv_sqlite_address(path, true);
     char *sql = uri != NULL ? sqlite3_mprintf("ATTACH %Q AS carved", uri) : NULL;
     bool fine = sql != NULL && sqlite3_exec(db->db, sql, NULL, NULL, NULL) == SQLITE_OK;
+    json_object_clear(db->columns);
     sqlite3_free(sql);
     sqlite3_free(uri);
     return fine;
@@ -105,6 +107,7 @@ static bool open_salvaged(struct rv_db *db, const char *path, struct rv_error *e
     struct rv_sq_verdict verdict;
     sqlite3_close(db->db);
     db->db = NULL;
+    json_object_clear(db->columns);
     RV_AUTO_TEXT whole = search(db, path, true, &verdict, err);
     if (whole == NULL || !open_library(db, whole, true, err))
         return rv_while(err, "reading the damaged database %s", db->file->path);
@@ -159,6 +162,7 @@ struct rv_db *rv_db_open(struct rv_job *job, const struct rv_source_file *file, 
     }
     db->job = job;
     db->file = file;
+    db->columns = json_object();
     if (!rv_source_database(job->source, file, &path, &immutable, err) || !open_library(db, path, immutable, err))
         return NULL;
     const char *pages = file->at != NULL ? file->at : path; /* the carver reads the original: no library touched it */
@@ -178,6 +182,7 @@ void rv_db_free(struct rv_db *db)
     if (db == NULL)
         return;
     sqlite3_close(db->db);
+    json_decref(db->columns);
     rv_free(db->pages);
     rv_free(db);
 }
@@ -200,9 +205,46 @@ bool rv_db_has_table(const struct rv_db *db, const char *table)
     return any(db, "SELECT 1 FROM main.sqlite_master WHERE type='table' AND name=?1 COLLATE NOCASE", table, NULL);
 }
 
+static void small_letters(const char *text, char *out, size_t size)
+{
+    size_t i = 0;
+    for (; text[i] != '\0' && i + 1 < size; i++)
+        out[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + 32 : text[i]);
+    out[i] = '\0';
+}
+
+/* Asked of the library once a table: a conversation each asks again. */
+static const json_t *columns_of(const struct rv_db *db, const char *schema, const char *table)
+{
+    char key[600], name[300];
+    sqlite3_stmt *s = NULL;
+    snprintf(key, sizeof key, "%s.%.500s", schema, table);
+    json_t *list = json_object_get(db->columns, key);
+    if (list != NULL)
+        return list;
+    list = json_object();
+    if (sqlite3_prepare_v2(db->db, "SELECT name FROM pragma_table_info(?1,?2)", -1, &s, NULL) == SQLITE_OK &&
+        sqlite3_bind_text(s, 1, table, -1, SQLITE_STATIC) == SQLITE_OK &&
+        sqlite3_bind_text(s, 2, schema, -1, SQLITE_STATIC) == SQLITE_OK)
+        while (sqlite3_step(s) == SQLITE_ROW) {
+            small_letters((const char *)sqlite3_column_text(s, 0), name, sizeof name);
+            json_object_set_new_nocheck(list, name, json_true());
+        }
+    sqlite3_finalize(s);
+    json_object_set_new_nocheck(db->columns, key, list);
+    return list;
+}
+
+static bool has_column(const struct rv_db *db, const char *schema, const char *table, const char *column)
+{
+    char name[300];
+    small_letters(column, name, sizeof name);
+    return json_object_get(columns_of(db, schema, table), name) != NULL;
+}
+
 bool rv_db_has(const struct rv_db *db, const char *table, const char *column)
 {
-    return any(db, "SELECT 1 FROM pragma_table_info(?1,'main') WHERE name=?2 COLLATE NOCASE", table, column);
+    return has_column(db, "main", table, column);
 }
 
 char *rv_db_join_table(const struct rv_db *db, const char *table, const char *a, const char *b, char **a_column,
@@ -255,14 +297,7 @@ enum { KNOWN_ROWID, KNOWN_STATUS, KNOWN_CONFIDENCE, KNOWN_SOURCE, KNOWN_PAGE };
 static void add_column(struct rv_db *db, sqlite3_str *sql, const char *schema, const char *table, const char *column,
                        enum rv_pass pass)
 {
-    sqlite3_stmt *s = NULL;
-    bool is = sqlite3_prepare_v2(db->db, "SELECT 1 FROM pragma_table_info(?1,?2) WHERE name=?3 COLLATE NOCASE", -1, &s,
-                                 NULL) == SQLITE_OK &&
-              sqlite3_bind_text(s, 1, table, -1, SQLITE_STATIC) == SQLITE_OK &&
-              sqlite3_bind_text(s, 2, schema, -1, SQLITE_STATIC) == SQLITE_OK &&
-              sqlite3_bind_text(s, 3, column, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW;
-    sqlite3_finalize(s);
-    if (is)
+    if (has_column(db, schema, table, column))
         sqlite3_str_appendf(sql, "t.\"%w\"", column);
     else if (strcasecmp(column, "ROWID") == 0)
         sqlite3_str_appendall(sql, pass == RV_PASS_LIVE ? "t.rowid" : "t.\"_rowid\"");

@@ -594,13 +594,15 @@ static bool read_rest(struct reading *r, enum rv_pass pass, struct rv_error *err
                           .extra_count = 1,
                           .identity = "guid",
                           .pass = pass };
-    q.rest = r->recoverable ? "WHERE NOT EXISTS (SELECT 1 FROM main.chat_message_join j JOIN main.chat c ON "
-                              "c.ROWID=j.chat_id WHERE j.message_id=t.ROWID) AND NOT EXISTS "
-                              "(SELECT 1 FROM main.chat_recoverable_message_join d JOIN main.chat c ON "
-                              "c.ROWID=d.chat_id WHERE d.message_id=t.ROWID) ORDER BY t.ROWID"
+    /* sets, not a look for each row: a join has an index by its message on some systems only */
+    q.rest = r->recoverable
+                 ? "WHERE t.ROWID NOT IN (SELECT j.message_id FROM main.chat_message_join j JOIN main.chat c "
+                   "ON c.ROWID=j.chat_id WHERE j.message_id IS NOT NULL) AND t.ROWID NOT IN "
+                   "(SELECT d.message_id FROM main.chat_recoverable_message_join d JOIN main.chat c ON "
+                   "c.ROWID=d.chat_id WHERE d.message_id IS NOT NULL) ORDER BY t.ROWID"
              : rv_db_has_table(r->db, "chat_message_join")
-                 ? "WHERE NOT EXISTS (SELECT 1 FROM main.chat_message_join j JOIN main.chat c ON c.ROWID=j.chat_id "
-                   "WHERE j.message_id=t.ROWID) ORDER BY t.ROWID"
+                 ? "WHERE t.ROWID NOT IN (SELECT j.message_id FROM main.chat_message_join j JOIN main.chat c ON "
+                   "c.ROWID=j.chat_id WHERE j.message_id IS NOT NULL) ORDER BY t.ROWID"
                  : "ORDER BY t.ROWID";
     RV_AUTO(rv_rows) rows = rv_rows_new(r->db, &q, err);
     if (rows == NULL)

@@ -5,13 +5,15 @@
 #include "base/file.h"
 #include "base/text.h"
 
-#include <ftw.h>
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { FILES_MAX = 2 * 1000 * 1000, DEPTH_MAX = 64, LOOKS_MAX = 500 };
+enum { FILES_MAX = 2 * 1000 * 1000, DEPTH_MAX = 64, LOOKS_MAX = 500, ALIKE_MAX = 1000 };
 
 static const char *leaf_of(const char *path)
 {
@@ -76,29 +78,53 @@ const struct rv_source_kind rv_source_of_file = { "file", file_each, plain_fetch
 
 /* ---- a folder ---- */
 
+/* Made when something is asked for that does not lie where it should: a walk over half a million files takes a while.
+ */
 struct folder {
+    char *real;               /* the folder's own whole name */
     char **paths;             /* whole paths on this computer, by their last name */
-    size_t count, room, root; /* root: bytes of the folder's own name with its slash */
+    char **ends;              /* the same, by their last letters first: what ends alike stands together */
+    size_t count, room, root; /* root: bytes of the folder's name with its slash */
+    bool walked;
 };
 
-static _Thread_local struct folder *walking; /* nftw hands no context through */
-
-static int note(const char *path, const struct stat *st, int type, struct FTW *where)
+static bool keep(struct folder *f, const char *path, struct rv_error *err)
 {
-    struct folder *f = walking;
-    (void)st;
-    if (type != FTW_F || where->level > DEPTH_MAX)
-        return 0;
     if (f->count == f->room) {
         size_t more = f->room ? f->room * 2 : 256;
         char **bigger = more <= FILES_MAX ? rv_realloc_array(f->paths, more, sizeof *f->paths) : NULL;
         if (bigger == NULL)
-            return 1;
+            return rv_fail(err, RV_E_LIMIT, "a folder of more than %d files", FILES_MAX);
         f->paths = bigger;
         f->room = more;
     }
     f->paths[f->count] = rv_text_copy(path);
-    return f->paths[f->count++] == NULL;
+    return f->paths[f->count++] != NULL || rv_fail_nomem(err);
+}
+
+/* Regular files below, links not followed. What cannot be listed is left out. */
+static bool walk(struct rv_source *source, struct folder *f, const char *at, unsigned depth, struct rv_error *err)
+{
+    DIR *dir = depth < DEPTH_MAX ? opendir(at) : NULL;
+    struct dirent *e;
+    bool fine = true;
+    while (fine && dir != NULL && (e = readdir(dir)) != NULL) {
+        char path[PATH_MAX];
+        struct stat st;
+        unsigned char type = e->d_type;
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+            snprintf(path, sizeof path, "%s%s%s", at, rv_text_ends(at, "/") ? "" : "/", e->d_name) >= (int)sizeof path)
+            continue;
+        if (type == DT_UNKNOWN && lstat(path, &st) == 0)
+            type = S_ISDIR(st.st_mode) ? DT_DIR : S_ISREG(st.st_mode) ? DT_REG : DT_LNK;
+        if (type == DT_DIR)
+            fine = walk(source, f, path, depth + 1, err);
+        else if (type == DT_REG)
+            fine = keep(f, path, err);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    return fine && rv_cancel_point(&source->ctx->cancel, err);
 }
 
 static int by_leaf(const void *a, const void *b)
@@ -108,67 +134,75 @@ static int by_leaf(const void *a, const void *b)
     return way != 0 ? way : strcmp(x, y);
 }
 
+/* From the last letter on; of what ends alike up to the length of one of them, that one first. */
+static int compare_ends(const char *a, size_t n, const char *b, size_t m)
+{
+    while (n > 0 && m > 0)
+        if (a[--n] != b[--m])
+            return (unsigned char)a[n] < (unsigned char)b[m] ? -1 : 1;
+    return n > 0 ? 1 : m > 0 ? -1 : 0;
+}
+
+static int by_end(const void *a, const void *b)
+{
+    const char *x = *(char *const *)a, *y = *(char *const *)b;
+    return compare_ends(x, strlen(x), y, strlen(y));
+}
+
+static bool index_folder(struct rv_source *source, struct rv_error *err)
+{
+    struct folder *f = source->own;
+    if (f->walked)
+        return true;
+    if (!walk(source, f, source->from, 0, err))
+        return false;
+    f->ends = rv_alloc_array(f->count + 1, sizeof *f->ends);
+    if (f->ends == NULL)
+        return rv_fail_nomem(err);
+    memcpy(f->ends, f->paths, f->count * sizeof *f->ends);
+    qsort(f->paths, f->count, sizeof *f->paths, by_leaf);
+    qsort(f->ends, f->count, sizeof *f->ends, by_end);
+    return f->walked = true;
+}
+
 static void folder_free(struct rv_source *source)
 {
     struct folder *f = source->own;
     for (size_t i = 0; f != NULL && i < f->count; i++)
         rv_free(f->paths[i]);
-    if (f != NULL)
+    if (f != NULL) {
         rv_free(f->paths);
+        rv_free(f->ends);
+        rv_free(f->real);
+    }
     rv_free(f);
 }
 
 bool rv_source_folder_open(struct rv_source *source, struct rv_error *err)
 {
     struct folder *f = rv_alloc(sizeof *f);
+    char real[PATH_MAX];
     source->own = f;
     if (f == NULL)
         return rv_fail_nomem(err);
     size_t root = strlen(source->from);
     f->root = root + (root > 0 && source->from[root - 1] != '/');
-    walking = f;
-    int stopped = nftw(source->from, note, 16, FTW_PHYS);
-    walking = NULL;
-    if (stopped > 0)
-        return rv_fail(err, RV_E_LIMIT, "%s holds more than %d files", source->from, FILES_MAX);
-    qsort(f->paths, f->count, sizeof *f->paths, by_leaf);
-    return true;
+    if (realpath(source->from, real) == NULL)
+        return rv_fail_sys(err, RV_E_IO, errno, "looking at %s", source->from);
+    f->real = rv_text_copy(real);
+    return f->real != NULL || rv_fail_nomem(err);
 }
 
-/* How well a path answers to a name on the phone: 3 with its domain, 2 by its whole path, 1 by its last name, 0 not. */
+/* How well a path answers to a pattern: 2 by as many folders as the pattern has, 1 by its last name, 0 not. */
 static int answers(const char *path, size_t length, const struct rv_place *place)
 {
-    size_t wanted = strlen(place->path), domain = strlen(place->domain);
-    if (strchr(place->path, '*') != NULL) {
-        unsigned slashes = 0;
-        for (const char *at = place->path; *at != '\0'; at++)
-            slashes += *at == '/';
-        const char *from = path + length;
-        while (from > path && (from[-1] != '/' || slashes-- > 0))
-            from--;
-        return rv_path_matches(place->path, from) ? 2 : rv_path_matches(leaf_of(place->path), leaf_of(path)) ? 1 : 0;
-    }
-    if (length >= wanted && strcmp(path + length - wanted, place->path) == 0) {
-        const char *before = path + length - wanted;
-        if (before == path)
-            return 2;
-        if (before[-1] == '/')
-            return (size_t)(before - path) > domain && strncmp(before - 1 - domain, place->domain, domain) == 0 ? 3 : 2;
-    }
-    return strcmp(leaf_of(place->path), leaf_of(path)) == 0 ? 1 : 0;
-}
-
-static size_t first_of_leaf(const struct folder *f, const char *leaf)
-{
-    size_t low = 0, high = f->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (strcmp(leaf_of(f->paths[middle]), leaf) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    unsigned slashes = 0;
+    for (const char *at = place->path; *at != '\0'; at++)
+        slashes += *at == '/';
+    const char *from = path + length;
+    while (from > path && (from[-1] != '/' || slashes-- > 0))
+        from--;
+    return rv_path_matches(place->path, from) ? 2 : rv_path_matches(leaf_of(place->path), leaf_of(path)) ? 1 : 0;
 }
 
 struct search {
@@ -176,41 +210,92 @@ struct search {
     const struct rv_place *place;
     rv_source_fn *found;
     void *context;
-    bool pattern;
     size_t given;
 };
 
-static bool give_best(struct search *s, size_t from, size_t to, struct rv_error *err)
+static bool give_matches(struct search *s, struct rv_error *err)
 {
     const struct folder *f = s->source->own;
     int best = 0;
-    for (size_t i = from; i < to; i++) {
+    for (size_t i = 0; i < f->count; i++) {
         int grade = answers(f->paths[i] + f->root, strlen(f->paths[i] + f->root), s->place);
         best = grade > best ? grade : best;
     }
-    if (best == 0 ||
-        (best == 1 && s->place->tables == NULL && strchr(s->place->path, '/') != NULL && (s->pattern || to - from > 1)))
+    if (best == 0 || (best == 1 && s->place->tables == NULL && strchr(s->place->path, '/') != NULL))
         return true; /* another file of the same last name is not the one that was asked for */
-    for (size_t i = from; i < to; i++) {
+    for (size_t i = 0; i < f->count; i++) {
         const char *path = f->paths[i] + f->root;
         if (answers(path, strlen(path), s->place) != best)
             continue;
-        RV_AUTO_TEXT name = rv_text_copy(s->pattern ? path : s->place->path);
-        if (s->pattern && best >= 1) { /* its name on the phone: the place's folder and its own last name */
-            rv_free(name);
-            size_t head = (size_t)(leaf_of(s->place->path) - s->place->path);
-            RV_AUTO_TEXT dir = rv_text_copy_n(s->place->path, head);
-            name = dir != NULL && head > 0 ? rv_path_join(dir, leaf_of(path), err) : rv_text_copy(leaf_of(path));
-        }
+        /* its name on the phone: the place's folder and its own last name */
+        size_t head = (size_t)(leaf_of(s->place->path) - s->place->path);
+        RV_AUTO_TEXT dir = rv_text_copy_n(s->place->path, head);
+        RV_AUTO_TEXT name =
+            dir != NULL && head > 0 ? rv_path_join(dir, leaf_of(path), err) : rv_text_copy(leaf_of(path));
         s->given++;
         if (name == NULL)
             return rv_fail_nomem(err);
         if (!give(f->paths[i], s->place->domain, name, s->found, s->context, err))
             return false;
-        if (!s->pattern)
-            return true;
     }
     return true;
+}
+
+/* The files whose path ends in "/end": the first by name, and how many there are. */
+static const char *ending_in(const struct folder *f, const char *end, size_t *count)
+{
+    size_t low = 0, high = f->count, length = strlen(end);
+    const char *first = NULL;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare_ends(f->ends[middle], strlen(f->ends[middle]), end, length) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (*count = 0; low < f->count && rv_text_ends(f->ends[low], end); low++) {
+        if (first == NULL || strcmp(f->ends[low], first) < 0)
+            first = f->ends[low];
+        if (++*count == ALIKE_MAX)
+            break;
+    }
+    return first;
+}
+
+/* Where it lies in a copy of a phone's files: FOLDER/DOMAIN/PATH or FOLDER/PATH, and no link leads there. */
+static const char *straight(const struct folder *f, const struct rv_place *place, char at[PATH_MAX])
+{
+    char real[PATH_MAX];
+    for (int with = 1; with >= 0; with--) {
+        struct stat st;
+        int n = snprintf(at, PATH_MAX, "%s/%s%s%s", strcmp(f->real, "/") == 0 ? "" : f->real, with ? place->domain : "",
+                         with ? "/" : "", place->path);
+        if (n < PATH_MAX && lstat(at, &st) == 0 && S_ISREG(st.st_mode) && realpath(at, real) != NULL &&
+            strcmp(at, real) == 0)
+            return at;
+    }
+    return NULL;
+}
+
+/* With its domain, by its whole path, by its last name when there is no other of that name. */
+static bool give_one(struct search *s, struct rv_error *err)
+{
+    const struct folder *f = s->source->own;
+    const struct rv_place *place = s->place;
+    char end[PATH_MAX], at[PATH_MAX];
+    size_t count;
+    const char *found = straight(f, place, at);
+    if (found == NULL && !index_folder(s->source, err))
+        return false;
+    for (int grade = 3; grade >= 1 && found == NULL; grade--) {
+        snprintf(end, sizeof end, "%s%s/%s", grade == 3 ? "/" : "", grade == 3 ? place->domain : "",
+                 grade == 1 ? leaf_of(place->path) : place->path);
+        found = ending_in(f, end, &count);
+        if (found != NULL && grade == 1 && place->tables == NULL && strchr(place->path, '/') != NULL && count > 1)
+            return true;
+    }
+    s->given += found != NULL;
+    return found == NULL || give(found, place->domain, place->path, s->found, s->context, err);
 }
 
 static bool is_sqlite(const char *path)
@@ -243,17 +328,13 @@ static bool give_by_tables(struct search *s, struct rv_error *err)
 static bool folder_each(struct rv_source *source, const struct rv_place *place, rv_source_fn *found, void *context,
                         struct rv_error *err)
 {
-    const struct folder *f = source->own;
-    struct search s = { source, place, found, context, strchr(place->path, '*') != NULL, 0 };
-    size_t from = 0, to = f->count;
-    if (!s.pattern) {
-        from = first_of_leaf(f, leaf_of(place->path));
-        for (to = from; to < f->count && strcmp(leaf_of(f->paths[to]), leaf_of(place->path)) == 0;)
-            to++;
-    }
-    if (!give_best(&s, from, to, err))
+    struct search s = { source, place, found, context, 0 };
+    bool pattern = strchr(place->path, '*') != NULL;
+    if (pattern ? !index_folder(source, err) || !give_matches(&s, err) : !give_one(&s, err))
         return false;
-    return s.given > 0 || place->tables == NULL || give_by_tables(&s, err);
+    if (s.given > 0 || place->tables == NULL)
+        return true;
+    return index_folder(source, err) && give_by_tables(&s, err);
 }
 
 const struct rv_source_kind rv_source_of_folder = { "folder", folder_each, plain_fetch, folder_free };
