@@ -151,14 +151,13 @@ static bool data(plist_t node, uint8_t *out, size_t size)
 
 static bool take_numbers(const struct archive *a, struct sim_file *f)
 {
-    uint64_t mode, size, mtime, uid = 501, gid = 501, class = 0, ctime = 0, birth = 0, inode = 0;
+    uint64_t mode, size, mtime, uid, gid, class, ctime, birth, inode;
+    /* All of them stand in every record that was ever seen; that a device misses each one is [I]. */
     if (!number(a, "Mode", &mode) || !number(a, "Size", &size) || !number(a, "LastModified", &mtime) ||
-        mode > UINT16_MAX || size > INT64_MAX)
+        !number(a, "UserID", &uid) || !number(a, "GroupID", &gid) || !number(a, "ProtectionClass", &class) ||
+        !number(a, "LastStatusChange", &ctime) || !number(a, "Birth", &birth) || !number(a, "InodeNumber", &inode) ||
+        mode > UINT16_MAX || size > INT64_MAX || class >= SIM_CLASSES)
         return false;
-    (void)(number(a, "UserID", &uid) && number(a, "GroupID", &gid));
-    (void)number(a, "ProtectionClass", &class);
-    (void)(number(a, "LastStatusChange", &ctime) && number(a, "Birth", &birth));
-    (void)number(a, "InodeNumber", &inode);
     f->mode = (uint32_t)mode;
     f->size = size;
     f->mtime = (int64_t)mtime;
@@ -183,6 +182,19 @@ static bool take_file(const struct archive *a, struct sim_row *row)
     return key == NULL || row->has_key;
 }
 
+/* What unarchives objects refuses what is no archive, and an object of another class. */
+static bool is_archive_of(const struct archive *a, plist_t plist, const char *class)
+{
+    const char *archiver = sim_plist_text(plist, "$archiver");
+    plist_t version = plist_dict_get_item(plist, "$version");
+    const char *name = sim_plist_text(follow(a, a->file, "$class"), "$classname");
+    uint64_t number = 0;
+    if (PLIST_IS_UINT(version))
+        plist_get_uint_val(version, &number);
+    return archiver != NULL && strcmp(archiver, "NSKeyedArchiver") == 0 && number == 100000 && name != NULL &&
+           strcmp(name, class) == 0;
+}
+
 bool sim_row_parse(struct rv_span bytes, struct sim_row *row)
 {
     plist_t plist = sim_plist_parse(bytes);
@@ -191,7 +203,7 @@ bool sim_row_parse(struct rv_span bytes, struct sim_row *row)
     bool good = false;
     if (PLIST_IS_ARRAY(a.objects) && PLIST_IS_DICT(top)) {
         a.file = follow(&a, top, "root");
-        good = PLIST_IS_DICT(a.file) && take_file(&a, row);
+        good = PLIST_IS_DICT(a.file) && is_archive_of(&a, plist, "MBFile") && take_file(&a, row);
     }
     plist_free(plist);
     return good;
@@ -253,6 +265,30 @@ sqlite3 *sim_manifest_open(const char *path, bool *below_2, struct rv_error *err
     rv_fail(err, RV_E_CORRUPT, "%s", sqlite3_errmsg(db));
     sqlite3_close(db);
     return NULL;
+}
+
+/* Rows whose folder has none: what a restore would put them into is not known. That devices ask is [I]. */
+static const char orphans[] =
+    "SELECT count(*) FROM Files f WHERE relativePath<>'' AND NOT EXISTS (SELECT 1 FROM Files p WHERE p.relativePath="
+    "rtrim(rtrim(f.relativePath, replace(f.relativePath,'/','')),'/') AND p.domain=f.domain AND p.flags&7=2)";
+
+bool sim_manifest_sound(sqlite3 *db, struct rv_error *err)
+{
+    char answer[64] = "";
+    sqlite3_stmt *s = sim_db_prepare(db, "PRAGMA integrity_check(1)", err);
+    bool good = s != NULL && sqlite3_step(s) == SQLITE_ROW && sim_db_text(s, 0, answer, sizeof answer) &&
+                strcmp(answer, "ok") == 0;
+    sqlite3_finalize(s);
+    if (!good)
+        return rv_fail(err, RV_E_CORRUPT, "database disk image is malformed");
+    if (sim_db_number(db, "PRAGMA page_size", 0) != 4096)
+        return rv_fail(err, RV_E_CORRUPT, "its pages are not of 4096 bytes");
+    s = sim_db_prepare(db, "SELECT key,value FROM Properties", err);
+    good = s != NULL;
+    sqlite3_finalize(s);
+    int64_t alone = sim_db_number(db, orphans, -1);
+    return good &&
+           (alone == 0 || rv_fail(err, RV_E_CORRUPT, "%lld rows without the row of their folder", (long long)alone));
 }
 
 bool sim_manifest_row(sqlite3_stmt *s, struct sim_row *row)

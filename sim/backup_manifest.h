@@ -30,6 +30,8 @@ bool sim_manifest_finish(sqlite3 *db, struct rv_error *err);
 
 /** Any one that came from outside: NULL when it is none. below_2: its user_version is too old. */
 sqlite3 *sim_manifest_open(const char *path, bool *below_2, struct rv_error *err);
+/** What SQLite says of it, pages of 4096 bytes, both tables, a folder's row for each row. */
+bool sim_manifest_sound(sqlite3 *db, struct rv_error *err);
 /** domain, path, flags and archive of the statement "SELECT fileID,domain,relativePath,flags,file FROM Files". */
 bool sim_manifest_row(sqlite3_stmt *statement, struct sim_row *row);
 /** Properties "salt" and "passwordHash"; NULL when absent. */

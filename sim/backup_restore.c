@@ -53,6 +53,26 @@ static bool option(const struct sim_backup *run, const char *key, bool otherwise
 
 /* ---- checks, in the device's order ---- */
 
+/* A value of Manifest.plist that is there and of another kind than devices write; NULL: none. */
+static const char *wrong_kind(plist_t properties)
+{
+    static const struct {
+        const char *key;
+        plist_type kind;
+    } values[] = {
+        { "ActiveAppleID", PLIST_STRING },   { "AppleIDs", PLIST_ARRAY },   { "Applications", PLIST_DICT },
+        { "BackupKeyBag", PLIST_DATA },      { "Date", PLIST_DATE },        { "IsEncrypted", PLIST_BOOLEAN },
+        { "Lockdown", PLIST_DICT },          { "ManifestKey", PLIST_DATA }, { "RequiredProductVersion", PLIST_STRING },
+        { "WasPasscodeSet", PLIST_BOOLEAN },
+    };
+    for (size_t i = 0; i < RV_COUNT(values); i++) {
+        plist_t node = plist_dict_get_item(properties, values[i].key);
+        if (node != NULL && plist_get_node_type(node) != values[i].kind)
+            return values[i].key;
+    }
+    return NULL;
+}
+
 static bool check_properties(struct restore *r)
 {
     struct sim_backup *run = r->run;
@@ -78,8 +98,9 @@ static bool check_properties(struct restore *r)
     run->old_form = number < 10.0;
     plist_t flag = plist_dict_get_item(r->properties, "IsEncrypted");
     uint8_t encrypted = 0;
-    if (flag != NULL && !PLIST_IS_BOOLEAN(flag))
-        return sim_backup_fail(run, MB_CORRUPT, "Invalid plist (MBErrorDomain/11)");
+    const char *wrong = wrong_kind(r->properties);
+    if (wrong != NULL)
+        return sim_backup_fail(run, MB_CORRUPT, "%s is of another kind. Invalid plist (MBErrorDomain/11)", wrong);
     if (flag != NULL)
         plist_get_bool_val(flag, &encrypted);
     r->encrypted = encrypted != 0;
@@ -265,7 +286,11 @@ static bool open_manifest(struct restore *r)
     r->manifest = sim_manifest_open(path, &below, &err);
     if (r->manifest == NULL)
         return sim_backup_fail(run, MB_CORRUPT, "Error opening manifest: %s (MBErrorDomain/205)", err.text[0]);
-    return below ? empty_manifest(r) : check_weak(r);
+    if (below)
+        return empty_manifest(r);
+    if (r->strict && !sim_manifest_sound(r->manifest, &err))
+        return sim_backup_fail(run, MB_CORRUPT, "Error opening manifest: %s (MBErrorDomain/205)", err.text[0]);
+    return check_weak(r);
 }
 
 /* ---- which rows ---- */
@@ -442,8 +467,7 @@ static bool fetch_batch(struct restore *r)
         return r->count == 0;
     }
     for (size_t i = 0; i < r->count; i++) {
-        sim_backup_host_file(r->run, r->batch[i].row.file.id, r->snapshot && r->batch[i].row.flags & SIM_ROW_SNAPSHOT,
-                             host);
+        sim_backup_host_file(r->run, r->batch[i].row.file.id, r->batch[i].row.flags & SIM_ROW_SNAPSHOT, host);
         plist_array_append_item(paths, plist_new_string(host));
     }
     r->run->link.progress = r->total_bytes > 0 ? 100.0 * (double)r->fetched_bytes / (double)r->total_bytes : 0;

@@ -46,7 +46,8 @@ struct rv_backup {
     enum rv_backup_kind kind;
     enum rv_backup_state state;
     bool encrypted;
-    bool flat; /* files lie in the top folder, not in 00 … ff */
+    bool past_bad_spots; /* the index is read as far as the disk can */
+    bool flat;           /* files lie in the top folder, not in 00 … ff */
     struct rv_keybag keybag;
     bool has_keybag;
     bool unlocked;
@@ -112,6 +113,7 @@ uint64_t rv_backup_content_end(uint64_t whole, const uint8_t last[16], uint64_t 
 typedef bool rv_backup_sink_fn(void *context, struct rv_span bytes, struct rv_error *err);
 struct rv_backup_read {
     uint64_t stored, plain; /* bytes on the disk; bytes given */
+    uint64_t unreadable;    /* of the stored ones: zeroes stand for them */
     bool padding_bad;       /* encrypted and its end is not what encryption makes */
 };
 struct rv_backup_reader; /* buffers and a cipher; one a thread */
@@ -124,6 +126,7 @@ RV_DEFINE_AUTO(rv_backup_reader)
  */
 struct rv_backup_wish {
     rv_backup_sink_fn *plain, *stored_too;
+    bool past_bad_spots; /* where the disk cannot read go on behind it, instead of IO */
     void *context;
 };
 bool rv_backup_read_file(struct rv_backup_reader *reader, const struct rv_backup *backup,

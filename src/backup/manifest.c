@@ -74,6 +74,28 @@ static bool make_folder(struct rv_backup *b, struct rv_backup_index *x, struct r
     return x->path != NULL;
 }
 
+/* A private copy of what the disk can read. */
+static bool copy_past_bad_spots(struct rv_backup *b, struct rv_backup_index *x, const char *name, struct rv_error *err)
+{
+    uint64_t unreadable = 0, at = 0;
+    RV_AUTO(rv_blob) piece = rv_blob_new(PIECE, err);
+    RV_AUTO_TEXT path = rv_path_join(x->folder, name, err);
+    RV_AUTO_FD in = rv_place_open(b->dir, name, O_RDONLY, err);
+    RV_AUTO_FD out = in < 0 || path == NULL ? -1 : open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (piece == NULL || in < 0 || out < 0)
+        return err->code != RV_OK ? false : rv_fail_sys(err, RV_E_IO, errno, "copying %s", name);
+    for (;;) {
+        ssize_t n = rv_place_read_past(in, piece->data, piece->len, at, &unreadable);
+        if (n < 0)
+            return rv_fail_sys(err, RV_E_IO, errno, "reading %s", name);
+        if (n == 0)
+            return true;
+        if (!rv_fd_write_all(out, rv_span(piece->data, (size_t)n), err))
+            return false;
+        at += (uint64_t)n;
+    }
+}
+
 static bool copy_of(struct rv_backup *b, const struct rv_backup_index *x, const char *name, struct rv_error *err)
 {
     RV_AUTO_FD to = open(x->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -88,8 +110,9 @@ static bool cut_padding(int fd, uint64_t size, const uint8_t last[RV_CBC_BLOCK],
     return ftruncate(fd, (off_t)end) == 0 || rv_fail_sys(err, RV_E_IO, errno, "shortening the index");
 }
 
-static bool decrypt_to(int in, int out, const uint8_t key[32], struct rv_error *err)
+static bool decrypt_to(int in, int out, const uint8_t key[32], bool past_bad_spots, struct rv_error *err)
 {
+    uint64_t unreadable = 0;
     RV_AUTO(rv_cbc) cbc = rv_cbc_new(err);
     RV_AUTO(rv_blob) piece = rv_blob_new(PIECE, err);
     uint8_t last[RV_CBC_BLOCK] = { 0 };
@@ -97,7 +120,8 @@ static bool decrypt_to(int in, int out, const uint8_t key[32], struct rv_error *
     if (cbc == NULL || piece == NULL || !rv_cbc_start(cbc, false, key, err))
         return false;
     for (;;) {
-        ssize_t n = pread(in, piece->data, piece->len, (off_t)at);
+        ssize_t n = past_bad_spots ? rv_place_read_past(in, piece->data, piece->len, at, &unreadable)
+                                   : pread(in, piece->data, piece->len, (off_t)at);
         if (n < 0)
             return rv_fail_sys(err, RV_E_IO, errno, "reading Manifest.db");
         size_t whole = (size_t)n / RV_CBC_BLOCK * RV_CBC_BLOCK;
@@ -123,7 +147,7 @@ static bool decrypt_index(struct rv_backup *b, struct rv_backup_index *x, struct
         return rv_while(err, "opening the index of %s", b->path);
     RV_AUTO_FD in = rv_place_open(b->dir, "Manifest.db", O_RDONLY, err);
     RV_AUTO_FD out = in < 0 ? -1 : open(x->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool fine = out >= 0 && decrypt_to(in, out, key, err);
+    bool fine = out >= 0 && decrypt_to(in, out, key, b->past_bad_spots, err);
     rv_wipe(key, sizeof key);
     return fine;
 }
@@ -151,6 +175,8 @@ static bool settle_path(struct rv_backup *b, struct rv_backup_index *x, struct r
         return decrypt_index(b, x, wrapped, err);
     if (exists(b, "Manifest.db-wal"))
         return make_folder(b, x, err) && copy_of(b, x, "Manifest.db", err) && copy_of(b, x, "Manifest.db-wal", err);
+    if (b->past_bad_spots)
+        return make_folder(b, x, err) && copy_past_bad_spots(b, x, "Manifest.db", err);
     x->path = rv_path_join(b->path, "Manifest.db", err);
     return x->path != NULL;
 }
@@ -328,6 +354,21 @@ uint64_t rv_backup_rows(struct rv_backup *b)
         b->index->rows = (uint64_t)sqlite3_column_int64(s, 0);
     sqlite3_finalize(s);
     return b->index->rows;
+}
+
+struct rv_blob *rv_backup_mbdb_bytes(struct rv_backup *b, struct rv_error *err)
+{
+    struct stat st;
+    uint64_t unreadable = 0;
+    RV_AUTO_FD fd = rv_place_open(b->dir, "Manifest.mbdb", O_RDONLY, err);
+    if (fd < 0 || fstat(fd, &st) != 0 || st.st_size > MBDB_MAX)
+        return NULL;
+    RV_AUTO(rv_blob) bytes = rv_blob_new((size_t)st.st_size, err);
+    ssize_t n = bytes != NULL ? rv_place_read_past(fd, bytes->data, bytes->len, 0, &unreadable) : -1;
+    if (n < 0)
+        return NULL;
+    bytes->len = (size_t)n;
+    return rv_steal(&bytes);
 }
 
 bool rv_backup_has(struct rv_backup *b, const char *id)

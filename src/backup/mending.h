@@ -30,6 +30,7 @@ struct rv_mending {
     sqlite3 *rows;       /* private: rows(id, domain, path, flags, record, rank) */
     sqlite3_stmt *put_row;
     bool mbdb, encrypted;
+    bool borrowed; /* the row in hand is of an older copy: what it says of size and digest is of an older file */
     plist_t info, status, manifest; /* of the new backup */
     int to;                         /* its folder */
     struct rv_backup_reader *reader;
@@ -47,11 +48,18 @@ bool rv_mend_lists(struct rv_mending *m, struct rv_error *err);
 bool rv_mend_write_lists(struct rv_mending *m, struct rv_error *err);
 
 bool rv_mend_open_rows(struct rv_mending *m, struct rv_error *err);
+/** Names that may go on: no "..", nothing absolute. */
+bool rv_mend_name_is_fine(const char *domain, const char *path);
 bool rv_mend_has_row(struct rv_mending *m, const char *id);
 bool rv_mend_put_row(struct rv_mending *m, const struct rv_backup_row *row, int rank, struct rv_error *err);
 /** Every source of rows: indexes, their salvage, older copies, known names. */
 bool rv_mend_gather(struct rv_mending *m, struct rv_error *err);
 bool rv_mend_name_files(struct rv_mending *m, struct rv_error *err);
+/** Pairs that may be domain and path of a file, out of the pages of the damaged index's own indexes. */
+typedef bool rv_mend_name_fn(void *context, const char *domain, const char *path, struct rv_error *err);
+bool rv_mend_index_names(struct rv_mending *m, rv_mend_name_fn *fn, void *context, struct rv_error *err);
+/** The schema of Manifest.db. */
+extern const char rv_index_schema[];
 
 /**
  * Puts a row's file into the new folder, mended when it must be. file: its record, changed as the file demands.

@@ -311,6 +311,29 @@ struct rv_blob *rv_place_read(int root, const char *name, size_t cap, struct rv_
     return blob != NULL && rv_fd_read_at(fd, blob->data, blob->len, 0, err) ? rv_steal(&blob) : NULL;
 }
 
+ssize_t rv_place_read_past(int fd, uint8_t *to, size_t want, uint64_t at, uint64_t *unreadable)
+{
+    enum { SPOT = 4096 }; /* what a kernel reads at once around a bad sector */
+    size_t have = 0;
+    while (have < want) {
+        ssize_t n = pread(fd, to + have, want - have, (off_t)(at + have));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EIO) {
+            size_t left = SPOT - (at + have) % SPOT;
+            n = (ssize_t)(left < want - have ? left : want - have);
+            memset(to + have, 0, (size_t)n);
+            *unreadable += (uint64_t)n;
+        }
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            break;
+        have += (size_t)n;
+    }
+    return (ssize_t)have;
+}
+
 bool rv_place_each(int root, const char *name, rv_place_entry_fn *fn, void *context, struct rv_error *err)
 {
     int fd = strcmp(name, ".") == 0 ? openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 
 #include <sys/stat.h>
+#include <sys/types.h>
 
 enum { RV_PLACE_MAX = 4096, RV_PLACE_PART_MAX = 255 };
 
@@ -31,6 +32,12 @@ bool rv_place_copy(int from_root, const char *from, int to_root, const char *to,
 bool rv_place_write(int root, const char *name, struct rv_span bytes, struct rv_error *err);
 /** NOT_FOUND, LIMIT, IO. */
 struct rv_blob *rv_place_read(int root, const char *name, size_t cap, struct rv_error *err);
+
+/**
+ * `want` bytes from `at` on, fewer at the end of the file, -1 with errno. Where the disk cannot read there are zeroes,
+ * and *unreadable grows by as many bytes.
+ */
+ssize_t rv_place_read_past(int fd, uint8_t *to, size_t want, uint64_t at, uint64_t *unreadable);
 
 /** Each entry of a folder; kind as in st_mode's type (0: something else). Return false to stop. */
 typedef bool rv_place_entry_fn(void *context, const char *name, const struct stat *st, struct rv_error *err);

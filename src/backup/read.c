@@ -96,6 +96,14 @@ static bool pump(struct stream *s, int fd, struct rv_error *err)
 {
     while (s->left > 0) {
         size_t want = s->left < PIECE ? (size_t)s->left : PIECE, have = 0;
+        if (s->wish->past_bad_spots) {
+            ssize_t n = rv_place_read_past(fd, s->reader->stored, want, s->got->stored, &s->got->unreadable);
+            if (n < 0)
+                return rv_fail_sys(err, RV_E_IO, errno, "reading at byte %llu", (unsigned long long)s->got->stored);
+            if ((size_t)n < want)
+                return rv_fail(err, RV_E_CORRUPT, "the file became shorter while it was read");
+            have = want;
+        }
         while (have < want) {
             ssize_t n = read(fd, s->reader->stored + have, want - have);
             if (n < 0 && errno == EINTR)

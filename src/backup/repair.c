@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TELL_EVERY = 64, RECORD_MAX = 1 << 20 };
+enum { TELL_EVERY = 64, RECORD_MAX = 1 << 20, PROTECTION_CLASSES = 12 };
 static const char nameless_folder[] = "files without a name";
 
 /* ---- rows ---- */
@@ -57,6 +57,21 @@ static bool read_record(struct rv_mending *m, struct rv_span record, struct rv_b
     row->properties = room->properties;
     row->property_count = room->property_count;
     return true;
+}
+
+/* A record in which a few bytes were changed: what is no longer said is put as phones usually have it. */
+static void complete_record(const struct rv_backup_row *row, struct rv_mbfile *f)
+{
+    uint32_t kind = (row->flags & RV_MBFILE_DIRECTORY) != 0 ? S_IFDIR
+                    : (row->flags & RV_MBFILE_LINK) != 0    ? S_IFLNK
+                                                            : S_IFREG;
+    if (!S_ISREG(f->mode) && !S_ISDIR(f->mode) && !S_ISLNK(f->mode))
+        f->mode = kind | (kind == S_IFREG ? 0644 : 0755);
+    if (f->protection >= PROTECTION_CLASSES)
+        f->protection = f->key.len > 0 ? f->key.ptr[0] : kind == S_IFREG ? 3 : 0;
+    f->modified = f->modified > 0 ? f->modified : time(NULL);
+    f->changed = f->changed > 0 ? f->changed : f->modified;
+    f->born = f->born > 0 ? f->born : f->modified;
 }
 
 struct writing {
@@ -117,6 +132,10 @@ static bool mend_row(struct writing *w, struct rv_backup_row *row, const char *o
         return true; /* where it led to is lost */
     if (strcmp(f->path, row->path) != 0) {
         snprintf(f->path, sizeof f->path, "%s", row->path);
+        remake = true;
+    }
+    if (readable && !m->mbdb && !f->complete) {
+        complete_record(row, f);
         remake = true;
     }
     row->flags = rv_mbfile_kind(f);
@@ -207,6 +226,7 @@ static bool mend_one(struct writing *w, sqlite3_stmt *s, struct rv_error *err)
     row.record = rv_span(sqlite3_column_blob(s, 4), (size_t)sqlite3_column_bytes(s, 4));
     snprintf(old_id, sizeof old_id, "%s", (const char *)sqlite3_column_text(s, 0));
     w->at++;
+    w->m->borrowed = sqlite3_column_int(s, 5) >= RV_RANK_OLDER;
     tell(w);
     if (!rv_backup_id(row.domain, row.path, row.id, err))
         return false;
@@ -219,10 +239,10 @@ static bool walk_rows(struct writing *w, struct rv_error *err)
 {
     sqlite3_stmt *s = NULL;
     /* rows whose id fits their names come before those that were tampered with */
-    bool fine =
-        sqlite3_prepare_v2(w->m->rows, "SELECT id, domain, path, flags, record FROM rows ORDER BY domain, path, rank",
-                           -1, &s, NULL) == SQLITE_OK ||
-        rv_fail(err, RV_E_IO, "reading the rows: %s", sqlite3_errmsg(w->m->rows));
+    bool fine = sqlite3_prepare_v2(w->m->rows,
+                                   "SELECT id, domain, path, flags, record, rank FROM rows ORDER BY domain, path, rank",
+                                   -1, &s, NULL) == SQLITE_OK ||
+                rv_fail(err, RV_E_IO, "reading the rows: %s", sqlite3_errmsg(w->m->rows));
     while (fine && sqlite3_step(s) == SQLITE_ROW)
         fine = rv_cancel_point(&w->m->ctx->cancel, err) && mend_one(w, s, err);
     sqlite3_finalize(s);
@@ -291,6 +311,13 @@ static void name_new_folder(const struct rv_mending *m, char *out, size_t room)
         snprintf(out, room, "%s", id);
 }
 
+/* Only what has been read back gets the name under which it is taken for a backup. */
+static bool prove(struct rv_mending *m, const char *working, struct rv_error *err)
+{
+    RV_AUTO_TEXT path = rv_path_join(m->options->to, working, err);
+    return path != NULL && (m->options->prove == NULL || m->options->prove(m->options->context, path, err));
+}
+
 static bool fill_folder(struct rv_mending *m, const char *name, int beside, struct rv_error *err)
 {
     char working[96];
@@ -304,6 +331,7 @@ static bool fill_folder(struct rv_mending *m, const char *name, int beside, stru
     if (m->to >= 0)
         close(m->to);
     struct rv_error ignored = { 0 };
+    fine = fine && prove(m, working, err);
     fine = fine && (renameat2(beside, working, beside, name, RENAME_NOREPLACE) == 0 ||
                     rv_fail_sys(err, RV_E_IO, errno, "giving the new backup its name %s", name));
     if (!fine)
@@ -359,6 +387,7 @@ bool rv_backup_repair(struct rv_backup *b, const struct rv_repair_options *optio
     struct stat st;
     struct rv_error none = { 0 };
     *out = (struct rv_repaired){ .folder = NULL };
+    b->past_bad_spots = true;
     m.mbdb = is_mbdb(b);
     b->kind = m.mbdb ? RV_BACKUP_MBDB : RV_BACKUP_DB;
     bool top = rv_place_stat(b->dir, m.mbdb ? "Manifest.mbdb" : "Manifest.db", &st, &none) && st.st_size > 0;

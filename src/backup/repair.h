@@ -11,7 +11,10 @@
 struct rv_repair_options {
     const char *to;       /* folder that the new backup's folder is made in */
     const char *password; /* NULL: none */
-    bool link;            /* hard links instead of copies where a file needs no mending */
+    /* Asked before the new backup gets its name: is what lies in this folder whole? NULL: not asked. */
+    bool (*prove)(void *context, const char *folder, struct rv_error *err);
+    void *context;
+    bool link; /* hard links instead of copies where a file needs no mending */
 };
 
 struct rv_repaired {

@@ -3,6 +3,7 @@
  * One file of the damaged backup into the new one: as it is when it is whole; else its entry is set to what is there,
  * an encrypted one is cut to whole blocks and closed again, a damaged database is saved row by row.
  */
+#include "backup/content.h"
 #include "backup/mending.h"
 #include "backup/proof.h"
 #include "backup/sorts.h"
@@ -19,13 +20,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PIECE = 1 << 18 };
+enum { PIECE = 1 << 18, BLANK_LEAST = 64 };
 static const char magic[] = "SQLite format 3";
 
 struct measuring {
     struct rv_digest *stored, *plain;
-    uint8_t head[16];
+    uint8_t head[RV_CONTENT_HEAD];
     size_t head_len;
+    bool blank;
     int fd; /* of a private plain copy; -1 none */
 };
 
@@ -43,6 +45,7 @@ static bool take_plain(void *context, struct rv_span bytes, struct rv_error *err
     size_t n = bytes.len < want ? bytes.len : want;
     memcpy(x->head + x->head_len, bytes.ptr, n);
     x->head_len += n;
+    x->blank = x->blank && rv_content_is_blank(bytes);
     if (x->plain != NULL)
         rv_digest_add(x->plain, bytes);
     return x->fd < 0 || rv_fd_write_all(x->fd, bytes, err);
@@ -52,22 +55,27 @@ struct measured {
     struct rv_backup_read got;
     uint8_t stored[20], plain[20];
     bool database;
+    bool odd; /* not what its name promises, or nothing but zeroes */
 };
 
 static bool measure(struct rv_mending *m, const struct rv_backup_row *row, int fd, struct measured *out,
                     struct rv_error *err)
 {
-    struct measuring x = { .fd = fd };
+    struct measuring x = { .fd = fd, .blank = true };
     uint8_t digest[RV_DIGEST_MAX];
     x.stored = rv_digest_new(RV_DIGEST_SHA1, err);
     x.plain = x.stored != NULL ? rv_digest_new(RV_DIGEST_SHA1, err) : NULL;
-    struct rv_backup_wish wish = { .stored_too = take_stored, .plain = take_plain, .context = &x };
+    struct rv_backup_wish wish = {
+        .stored_too = take_stored, .plain = take_plain, .past_bad_spots = true, .context = &x
+    };
     bool fine = x.plain != NULL && rv_backup_read_file(m->reader, m->b, row, &wish, &out->got, err);
     if (fine) {
         rv_digest_end(x.stored, digest);
         memcpy(out->stored, digest, 20);
         rv_digest_end(x.plain, digest);
         memcpy(out->plain, digest, 20);
+        out->odd =
+            out->got.plain >= BLANK_LEAST && (x.blank || !rv_content_fits(row->path, rv_span(x.head, x.head_len)));
         out->database = x.head_len == 16 && memcmp(x.head, magic, 16) == 0;
     }
     rv_digest_free(x.stored);
@@ -270,6 +278,12 @@ static bool is_sound_database(struct rv_mending *m, const struct rv_backup_row *
 
 /* ---- the decision ---- */
 
+struct fit {
+    bool size, digest; /* as the entry says */
+    bool proven;       /* its digest is there, and fits */
+    uint64_t was;      /* plain size of the entry */
+};
+
 static bool lose(struct rv_mending *m, enum rv_finding_kind kind, const struct rv_backup_row *row, const char *why,
                  struct rv_error *err)
 {
@@ -290,41 +304,83 @@ static bool put_empty(struct rv_mending *m, const struct rv_backup_row *row, uin
     return rv_place_write(m->to, to, rv_span("", 0), err);
 }
 
-bool rv_mend_file(struct rv_mending *m, const char *old_id, struct rv_backup_row *row, struct rv_mbfile *file,
-                  uint8_t digest[20], struct rv_error *err)
+/* What is wrong with the file, told; false: nothing of it can be had. */
+static bool tell_harm(struct rv_mending *m, const struct rv_backup_row *row, const struct measured *x,
+                      const struct fit *fit)
 {
-    const struct rv_stock_file *stock = rv_stock_find(m, old_id);
+    char words[96];
+    if (x->got.unreadable > 0) {
+        snprintf(words, sizeof words, "%llu of %llu bytes", (unsigned long long)x->got.unreadable,
+                 (unsigned long long)x->got.stored);
+        bool all = x->got.unreadable >= x->got.stored;
+        rv_findings_add(m->lost, all ? RV_FIND_FILE_UNREADABLE : RV_FIND_FILE_PARTLY, row->domain, row->path, words);
+        return !all;
+    }
+    if (m->borrowed)
+        return true; /* what an older copy says of it need not be true of this one */
+    if (!fit->size && fit->was > 0 && x->got.stored != 0)
+        rv_findings_add(m->lost, RV_FIND_FILE_SIZE, row->domain, row->path, NULL);
+    if (!fit->digest)
+        rv_findings_add(m->lost, RV_FIND_FILE_DIGEST, row->domain, row->path, NULL);
+    else if (x->odd && !fit->proven)
+        rv_findings_add(m->lost, RV_FIND_FILE_CONTENT, row->domain, row->path, NULL);
+    return true;
+}
+
+/* Whether the file is what its entry says. digest: set to that of what is stored, as the entry had it. */
+static struct fit compare(const struct rv_mbfile *file, const struct measured *x, bool encrypted, uint8_t digest[20])
+{
+    struct fit fit = { .was = file->size };
+    uint64_t want = encrypted ? (file->size / 16 + 1) * 16 : file->size;
+    bool of_plain = file->digest.len == 20 && memcmp(file->digest.ptr, x->plain, 20) == 0;
+    bool of_stored = file->digest.len == 20 && memcmp(file->digest.ptr, x->stored, 20) == 0;
+    fit.proven = of_plain || of_stored;
+    fit.size = x->got.stored == want && !x->got.padding_bad;
+    fit.digest = file->digest.len != 20 || fit.proven;
+    memcpy(digest, of_plain ? x->plain : x->stored, 20);
+    return fit;
+}
+
+static bool put_file(struct rv_mending *m, struct rv_backup_row *row, struct rv_mbfile *file, uint8_t digest[20],
+                     struct rv_error *err)
+{
     struct measured x = { .database = false };
     bool encrypted = m->encrypted && file->key.len > 0;
-    if (stock == NULL)
-        return file->size == 0 ? put_empty(m, row, digest, err) : lose(m, RV_FIND_FILE_MISSING, row, NULL, err);
-    if (stock->size == 0 && file->size > 0)
-        return lose(m, RV_FIND_FILE_EMPTY, row, NULL, err);
-    if (m->encrypted && !encrypted)
-        return lose(m, RV_FIND_FILE_KEY, row, "its key stood in its entry, which is lost", err);
-    row->place = stock->place;
-    row->file = file;
     if (!measure(m, row, -1, &x, err)) {
         if (err->code == RV_E_NOMEM || err->code == RV_E_CANCELLED)
             return false;
         return lose(m, err->code == RV_E_IO ? RV_FIND_FILE_UNREADABLE : RV_FIND_FILE_KEY, row, err->text[0], err);
     }
-    uint64_t want = encrypted ? (file->size / 16 + 1) * 16 : file->size;
-    bool size_good = x.got.stored == want && !x.got.padding_bad;
-    bool of_plain = file->digest.len == 20 && memcmp(file->digest.ptr, x.plain, 20) == 0;
-    bool digest_good = file->digest.len != 20 || of_plain || memcmp(file->digest.ptr, x.stored, 20) == 0;
-    memcpy(digest, of_plain ? x.plain : x.stored, 20);
+    struct fit fit = compare(file, &x, encrypted, digest);
     if (x.got.plain == 0 && file->size > 0)
         return lose(m, RV_FIND_FILE_EMPTY, row, NULL, err);
-    if (!size_good && file->size > 0 && x.got.stored != 0)
-        rv_findings_add(m->lost, RV_FIND_FILE_SIZE, row->domain, row->path, NULL);
-    if (!digest_good)
-        rv_findings_add(m->lost, RV_FIND_FILE_DIGEST, row->domain, row->path, NULL);
-    bool rewrite = (encrypted && !size_good && x.got.stored != 0) || (x.database && (!size_good || !digest_good)) ||
-                   !is_sound_database(m, row, &x);
+    if (m->borrowed && encrypted && (!fit.size || !fit.digest))
+        return lose(m, RV_FIND_FILE_KEY, row, "its key stood in its entry, which is lost; an older copy's does not fit",
+                    err);
+    if (!tell_harm(m, row, &x, &fit)) {
+        err->code = RV_OK;
+        return false;
+    }
+    bool rewrite = x.got.unreadable > 0 || (encrypted && !fit.size && x.got.stored != 0) ||
+                   (x.database && (!fit.size || !fit.digest)) || !is_sound_database(m, row, &x);
     if (rewrite)
         return put_mended(m, row, file, digest, err);
-    m->out->files_mended += !size_good || !digest_good;
+    m->out->files_mended += !fit.size || !fit.digest;
     file->size = x.got.plain;
-    return put_whole(m, stock->place, row->id, err);
+    return put_whole(m, row->place, row->id, err);
+}
+
+bool rv_mend_file(struct rv_mending *m, const char *old_id, struct rv_backup_row *row, struct rv_mbfile *file,
+                  uint8_t digest[20], struct rv_error *err)
+{
+    const struct rv_stock_file *stock = rv_stock_find(m, old_id);
+    if (stock == NULL)
+        return file->size == 0 ? put_empty(m, row, digest, err) : lose(m, RV_FIND_FILE_MISSING, row, NULL, err);
+    if (stock->size == 0 && file->size > 0)
+        return lose(m, RV_FIND_FILE_EMPTY, row, NULL, err);
+    if (m->encrypted && file->key.len == 0)
+        return lose(m, RV_FIND_FILE_KEY, row, "its key stood in its entry, which is lost", err);
+    row->place = stock->place;
+    row->file = file;
+    return put_file(m, row, file, digest, err);
 }

@@ -6,10 +6,12 @@
 #include "backup/find.h"
 #include "backup/index.h"
 #include "backup/mending.h"
+#include "base/file.h"
 #include "format/mbdb.h"
 #include "recover/sqlite_scan.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +58,7 @@ struct gathering {
     uint64_t taken;
 };
 
-static bool name_is_fine(const char *domain, const char *path)
+bool rv_mend_name_is_fine(const char *domain, const char *path)
 {
     struct rv_error why = { 0 };
     return rv_place_check(rv_span(domain, strlen(domain)), &why) && strchr(domain, '/') == NULL &&
@@ -86,7 +88,7 @@ static bool take_row(void *context, const struct rv_backup_row *row, struct rv_e
         fixed.path = row->file->path; /* the column was changed; id and record agree */
         same = true;
     }
-    if (!name_is_fine(fixed.domain, fixed.path)) {
+    if (!rv_mend_name_is_fine(fixed.domain, fixed.path)) {
         rv_findings_add(g->m->lost, RV_FIND_ROW_NAME, fixed.domain, fixed.path, NULL);
         return true;
     }
@@ -138,17 +140,65 @@ static bool take_found(void *context, const struct rv_sq_found *found, struct rv
     return fine;
 }
 
+static bool may_go_on(const struct rv_error *why, struct rv_error *err)
+{
+    if (why->code == RV_E_FORMAT || why->code == RV_E_CORRUPT || why->code == RV_E_NOT_FOUND)
+        return true;
+    *err = *why;
+    return false;
+}
+
+/* The first page of an empty index: what the search learns the columns from. */
+static bool lend_schema(struct rv_blob *bytes, struct rv_error *err)
+{
+    enum { PAGE = 4096 };
+    sqlite3 *db = NULL;
+    sqlite3_int64 len = 0;
+    bool made =
+        sqlite3_open(":memory:", &db) == SQLITE_OK && sqlite3_exec(db, rv_index_schema, NULL, NULL, NULL) == SQLITE_OK;
+    unsigned char *own = made ? sqlite3_serialize(db, "main", &len, 0) : NULL;
+    bool fine = own != NULL && len >= PAGE && bytes->len >= PAGE;
+    if (fine) {
+        memcpy(bytes->data, own, PAGE);
+        rv_put_u32be(bytes->data + 28, (uint32_t)(bytes->len / PAGE));
+    }
+    sqlite3_free(own);
+    sqlite3_close(db);
+    return fine || rv_fail(err, RV_E_FORMAT, "no page of the index is whole");
+}
+
+/* An index whose first page is gone has forgotten its columns, and they are always the same. */
+static bool salvage_lent(struct gathering *g, const char *path, const struct rv_sq_scan_options *options,
+                         struct rv_error *err)
+{
+    struct rv_sq_verdict verdict;
+    struct rv_error why = { 0 };
+    RV_AUTO(rv_blob) bytes = rv_file_read(path, (size_t)4 << 30, &why);
+    if (bytes == NULL || !lend_schema(bytes, &why))
+        return may_go_on(&why, err);
+    struct rv_sq_files files = { .database = rv_blob_span(bytes) };
+    return rv_sq_scan_bytes(g->m->ctx, &files, options, take_found, g, &verdict, &why) || may_go_on(&why, err);
+}
+
+static bool knows_its_columns(const char *path)
+{
+    static const char word[] = "CREATE TABLE Files";
+    uint8_t page[4096];
+    struct rv_error none = { 0 };
+    RV_AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && rv_fd_read_at(fd, page, sizeof page, 0, &none) &&
+           memmem(page, sizeof page, word, sizeof word - 1) != NULL;
+}
+
 static bool salvage(struct gathering *g, const char *path, struct rv_error *err)
 {
     struct rv_sq_scan_options options = { .live = true, .salvage = true, .threads = 1 };
     struct rv_sq_verdict verdict;
-    struct rv_error nothing = { 0 };
+    struct rv_error why = { 0 };
     g->m->out->index_rebuilt = true;
-    if (rv_sq_scan(g->m->ctx, path, &options, take_found, g, &verdict, &nothing) || nothing.code == RV_E_FORMAT ||
-        nothing.code == RV_E_CORRUPT || nothing.code == RV_E_NOT_FOUND)
-        return true;
-    *err = nothing;
-    return false;
+    if (!knows_its_columns(path))
+        return salvage_lent(g, path, &options, err);
+    return rv_sq_scan(g->m->ctx, path, &options, take_found, g, &verdict, &why) || may_go_on(&why, err);
 }
 
 /* ---- Manifest.mbdb goes on behind damage ---- */
@@ -157,7 +207,7 @@ static bool salvage_mbdb(struct gathering *g, struct rv_backup *source, struct r
 {
     struct rv_mbdb db;
     struct rv_error why = { 0 };
-    RV_AUTO(rv_blob) bytes = rv_place_read(source->dir, "Manifest.mbdb", (size_t)1 << 30, &why);
+    RV_AUTO(rv_blob) bytes = rv_backup_mbdb_bytes(source, &why);
     struct rv_mbdb_record *rec = rv_alloc(sizeof *rec);
     bool fine = rec != NULL || rv_fail_nomem(err);
     if (bytes == NULL || bytes->len < 6) {
@@ -213,6 +263,7 @@ static struct rv_backup *look_inside(struct rv_mending *m, const char *path, con
     struct rv_backup *b = rv_backup_look(m->ctx, name, &none);
     if (b == NULL)
         return NULL;
+    b->past_bad_spots = true;
     /* A copy with the same bag opens with the same keys; another one with its own. */
     if (m->encrypted && b->has_keybag && memcmp(b->keybag.uuid, m->b->keybag.uuid, 16) == 0) {
         memcpy(b->keys, m->b->keys, sizeof b->keys);
@@ -229,6 +280,15 @@ static bool rows_are_usable(const struct rv_mending *m, const struct rv_backup *
     return !m->encrypted || (other->has_keybag && memcmp(other->keybag.uuid, m->b->keybag.uuid, 16) == 0);
 }
 
+/* Other folders beside this one; with a dot only what revive keeps of this phone while it makes a new backup. */
+static bool may_be_older(const char *name, const char *own)
+{
+    size_t len = rv_backup_udid_of(own);
+    if (*name != '.')
+        return strcmp(name, own) != 0;
+    return len > 0 && strncmp(name + 1, own, len) == 0 && strstr(name, ".mending") == NULL;
+}
+
 static bool gather_older(struct rv_mending *m, struct rv_error *err)
 {
     RV_AUTO_TEXT parent = rv_text_copy(m->b->path);
@@ -240,7 +300,7 @@ static bool gather_older(struct rv_mending *m, struct rv_error *err)
     *slash = '\0';
     int count = scandir(*parent != '\0' ? parent : "/", &names, NULL, alphasort);
     for (int i = count; i-- > 0;) { /* the latest date first */
-        if (fine && names[i]->d_name[0] != '.' && strcmp(names[i]->d_name, slash + 1) != 0) {
+        if (fine && may_be_older(names[i]->d_name, slash + 1)) {
             RV_AUTO(rv_backup) other = look_inside(m, parent, names[i]->d_name);
             if (other != NULL && other->kind == m->b->kind && rows_are_usable(m, other))
                 fine = gather_from(m, other, RV_RANK_OLDER, err);
@@ -248,6 +308,79 @@ static bool gather_older(struct rv_mending *m, struct rv_error *err)
         free(names[i]);
     }
     free(names);
+    return fine;
+}
+
+/* ---- rows whose id is not the hash of their names ---- */
+
+struct odd {
+    char id[RV_BACKUP_ID], domain[RV_MBDB_DOMAIN_MAX + 1], path[RV_MBFILE_PATH_MAX + 1];
+};
+
+/* A domain that other rows have and with which the id fits: a byte of this row's was changed. */
+static bool right_domain(struct rv_mending *m, const struct odd *odd, char domain[RV_MBDB_DOMAIN_MAX + 1])
+{
+    sqlite3_stmt *s = NULL;
+    char id[RV_BACKUP_ID];
+    struct rv_error none = { 0 };
+    bool found = false;
+    if (sqlite3_prepare_v2(m->rows, "SELECT DISTINCT domain FROM rows", -1, &s, NULL) == SQLITE_OK)
+        while (!found && sqlite3_step(s) == SQLITE_ROW) {
+            snprintf(domain, RV_MBDB_DOMAIN_MAX + 1, "%s", (const char *)sqlite3_column_text(s, 0));
+            found = rv_backup_id(domain, odd->path, id, &none) && strcmp(id, odd->id) == 0;
+        }
+    sqlite3_finalize(s);
+    return found;
+}
+
+static bool run_with(struct rv_mending *m, const char *sql, const char *value, const char *id, struct rv_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    bool fine = sqlite3_prepare_v2(m->rows, sql, -1, &s, NULL) == SQLITE_OK &&
+                sqlite3_bind_text(s, 1, value, -1, SQLITE_STATIC) == SQLITE_OK &&
+                sqlite3_bind_text(s, 2, id, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(s) == SQLITE_DONE;
+    sqlite3_finalize(s);
+    return fine || rv_fail(err, RV_E_IO, "putting a row right: %s", sqlite3_errmsg(m->rows));
+}
+
+/* The id was changed when the file that the names give is here and has no row; else perhaps the domain was. */
+static bool settle_odd(struct rv_mending *m, const struct odd *odd, struct rv_error *err)
+{
+    char id[RV_BACKUP_ID], domain[RV_MBDB_DOMAIN_MAX + 1];
+    if (!rv_backup_id(odd->domain, odd->path, id, err))
+        return false;
+    if (strcmp(id, odd->id) == 0)
+        return true;
+    if (rv_stock_find(m, odd->id) == NULL && rv_stock_find(m, id) != NULL && !rv_mend_has_row(m, id))
+        return run_with(m, "UPDATE rows SET id = ?1 WHERE id = ?2", id, odd->id, err);
+    if (right_domain(m, odd, domain))
+        return run_with(m, "UPDATE rows SET domain = ?1 WHERE id = ?2", domain, odd->id, err);
+    return true;
+}
+
+static bool settle_odd_rows(struct rv_mending *m, struct rv_error *err)
+{
+    sqlite3_stmt *s = NULL;
+    char after[RV_BACKUP_ID] = "", id[RV_BACKUP_ID];
+    struct odd *odd = rv_alloc(sizeof *odd);
+    bool fine = (odd != NULL || rv_fail_nomem(err)) &&
+                (sqlite3_prepare_v2(m->rows, "SELECT id, domain, path FROM rows WHERE id > ?1 ORDER BY id LIMIT 1", -1,
+                                    &s, NULL) == SQLITE_OK ||
+                 rv_fail(err, RV_E_IO, "reading the rows: %s", sqlite3_errmsg(m->rows)));
+    while (fine) {
+        sqlite3_reset(s);
+        sqlite3_bind_text(s, 1, after, -1, SQLITE_STATIC);
+        if (sqlite3_step(s) != SQLITE_ROW)
+            break;
+        snprintf(odd->id, sizeof odd->id, "%s", (const char *)sqlite3_column_text(s, 0));
+        snprintf(odd->domain, sizeof odd->domain, "%s", (const char *)sqlite3_column_text(s, 1));
+        snprintf(odd->path, sizeof odd->path, "%s", (const char *)sqlite3_column_text(s, 2));
+        memcpy(after, odd->id, sizeof after);
+        sqlite3_reset(s);
+        fine = rv_backup_id(odd->domain, odd->path, id, err) && (strcmp(id, odd->id) == 0 || settle_odd(m, odd, err));
+    }
+    sqlite3_finalize(s);
+    rv_free(odd);
     return fine;
 }
 
@@ -263,5 +396,5 @@ bool rv_mend_gather(struct rv_mending *m, struct rv_error *err)
         return false;
     if (has_snapshot && !m->snapshot_first && !gather_from(m, snapshot, RV_RANK_DELETED, err))
         return false;
-    return gather_older(m, err) && rv_mend_name_files(m, err);
+    return gather_older(m, err) && settle_odd_rows(m, err) && rv_mend_name_files(m, err);
 }

@@ -18,6 +18,15 @@
 
 enum { PIECE = 1 << 18, MBDB_MAX = 1 << 30 };
 
+const char rv_index_schema[] =
+    "PRAGMA page_size=4096; PRAGMA auto_vacuum=FULL; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
+    "CREATE TABLE Files (fileID TEXT PRIMARY KEY, domain TEXT, relativePath TEXT, flags INTEGER, file BLOB);"
+    "CREATE INDEX FilesDomainIdx ON Files(domain);"
+    "CREATE INDEX FilesRelativePathIdx ON Files(relativePath);"
+    "CREATE INDEX FilesFlagsIdx ON Files(flags);"
+    "CREATE TABLE Properties (key TEXT PRIMARY KEY, value BLOB);"
+    "PRAGMA user_version=2";
+
 struct rv_index_writer {
     struct rv_mending *m;
     sqlite3 *db;
@@ -34,14 +43,6 @@ static bool fail_sql(struct rv_index_writer *w, struct rv_error *err)
 
 static bool begin_db(struct rv_index_writer *w, struct rv_error *err)
 {
-    static const char schema[] =
-        "PRAGMA page_size=4096; PRAGMA auto_vacuum=FULL; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
-        "CREATE TABLE Files (fileID TEXT PRIMARY KEY, domain TEXT, relativePath TEXT, flags INTEGER, file BLOB);"
-        "CREATE INDEX FilesDomainIdx ON Files(domain);"
-        "CREATE INDEX FilesRelativePathIdx ON Files(relativePath);"
-        "CREATE INDEX FilesFlagsIdx ON Files(flags);"
-        "CREATE TABLE Properties (key TEXT PRIMARY KEY, value BLOB);"
-        "PRAGMA user_version=2; BEGIN";
     const char *tmp = getenv("TMPDIR");
     snprintf(w->folder, sizeof w->folder, "%.200s/revive-index-XXXXXX", tmp != NULL && *tmp == '/' ? tmp : "/var/tmp");
     if (mkdtemp(w->folder) == NULL) {
@@ -49,7 +50,9 @@ static bool begin_db(struct rv_index_writer *w, struct rv_error *err)
         return rv_fail_sys(err, RV_E_IO, errno, "making a private folder for the new index");
     }
     snprintf(w->path, sizeof w->path, "%s/Manifest.db", w->folder);
-    if (sqlite3_open(w->path, &w->db) != SQLITE_OK || sqlite3_exec(w->db, schema, NULL, NULL, NULL) != SQLITE_OK ||
+    if (sqlite3_open(w->path, &w->db) != SQLITE_OK ||
+        sqlite3_exec(w->db, rv_index_schema, NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_exec(w->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_prepare_v2(w->db, "INSERT OR IGNORE INTO Files VALUES(?1,?2,?3,?4,?5)", -1, &w->put, NULL) != SQLITE_OK)
         return fail_sql(w, err);
     return true;

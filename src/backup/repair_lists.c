@@ -114,7 +114,8 @@ static plist_t manifest_of_older(struct rv_mending *m)
     size_t len = rv_backup_udid_of(own);
     int count = scandir(*parent != '\0' ? parent : "/", &names, NULL, alphasort);
     for (int i = count; i-- > 0;) {
-        bool same = len > 0 && strncasecmp(names[i]->d_name, own, len) == 0 && strcmp(names[i]->d_name, own) != 0;
+        const char *other = names[i]->d_name + (*names[i]->d_name == '.'); /* what revive keeps begins with a dot */
+        bool same = len > 0 && strncasecmp(other, own, len) == 0 && strcmp(names[i]->d_name, own) != 0;
         snprintf(path, sizeof path, "%s/%s", parent, names[i]->d_name);
         if (found == NULL && same)
             found = manifest_at(m, path);
@@ -209,17 +210,101 @@ static plist_t lockdown_of_info(const struct rv_backup *b)
     return lockdown;
 }
 
+static void keep_only_kind(plist_t dict, const char *key, plist_type kind)
+{
+    plist_t node = rv_plist_node(dict, key);
+    if (node != NULL && plist_get_node_type(node) != kind)
+        plist_dict_remove_item(dict, key);
+}
+
+/* "9.1" as 9.1; 0: no number. */
+static double number_of(const char *text)
+{
+    return text != NULL && isdigit((unsigned char)*text) ? strtod(text, NULL) : 0;
+}
+
+/* "16.1.2" and "9.3": is the first the later one? */
+static bool is_later(const char *a, const char *b)
+{
+    while (*a != '\0' || *b != '\0') {
+        char *a_end, *b_end;
+        long x = strtol(a, &a_end, 10), y = strtol(b, &b_end, 10);
+        if (x != y)
+            return x > y;
+        if (a_end == a && b_end == b)
+            return false;
+        a = *a_end == '.' ? a_end + 1 : "";
+        b = *b_end == '.' ? b_end + 1 : "";
+    }
+    return false;
+}
+
+/* Phones that get a list of apps put their data back by it; without one it is made of what Info.plist says. */
+static plist_t apps_of_info(const struct rv_backup *b)
+{
+    plist_t installed = rv_plist_array(b->info.plist, "Installed Applications"), apps = plist_new_dict();
+    for (uint32_t i = 0; installed != NULL && i < plist_array_get_size(installed); i++) {
+        plist_t node = plist_array_get_item(installed, i), app = plist_new_dict();
+        const char *name = plist_get_node_type(node) == PLIST_STRING ? plist_get_string_ptr(node, NULL) : NULL;
+        set(app, "CFBundleIdentifier", plist_new_string(name != NULL ? name : ""));
+        set(app, "ContainerContentClass", plist_new_string("Data/Application"));
+        if (name != NULL && *name != '\0')
+            set(apps, name, app);
+        else
+            plist_free(app);
+    }
+    return apps;
+}
+
+/* Values of other kinds than phones write end a restore (MBErrorDomain/11): they go, and what is needed is made anew.
+ */
+static void drop_wrong_kinds(plist_t p)
+{
+    static const struct {
+        const char *key;
+        plist_type kind;
+    } values[] = {
+        { "AccountClass", PLIST_STRING },
+        { "AccountType", PLIST_STRING },
+        { "ActiveAppleID", PLIST_STRING },
+        { "AppleIDs", PLIST_ARRAY },
+        { "Applications", PLIST_DICT },
+        { "BackupKeyBag", PLIST_DATA },
+        { "Date", PLIST_DATE },
+        { "Lockdown", PLIST_DICT },
+        { "ManifestKey", PLIST_DATA },
+        { "WasPasscodeSet", PLIST_BOOLEAN },
+        { "RequiredProductVersion", PLIST_STRING },
+    };
+    for (size_t i = 0; i < RV_COUNT(values); i++)
+        keep_only_kind(p, values[i].key, values[i].kind);
+}
+
+static void complete_versions(struct rv_mending *m)
+{
+    plist_t p = m->manifest, lockdown = rv_plist_dict(p, "Lockdown");
+    const char *system = rv_plist_text(lockdown, "ProductVersion");
+    const char *required = rv_plist_text(p, "RequiredProductVersion");
+    double version = number_of(rv_plist_text(p, "Version"));
+    double domains = number_of(rv_plist_text(p, "SystemDomainsVersion"));
+    bool fits = m->mbdb ? version >= 2 && version < 10 : version >= 10 && version < 11;
+    if (!fits)
+        set(p, "Version", plist_new_string(m->mbdb ? "9.1" : "10.0"));
+    if (domains < 1 || domains >= 30) /* 20.0 and 24.0 (from iOS 26 on) have been seen */
+        set(p, "SystemDomainsVersion", plist_new_string(number_of(system) >= 26 ? "24.0" : "20.0"));
+    if (required != NULL && system != NULL && is_later(required, system))
+        plist_dict_remove_item(p, "RequiredProductVersion"); /* the phone that made it was not new enough for it */
+}
+
 static void complete_manifest(struct rv_mending *m)
 {
     plist_t p = m->manifest;
-    const char *version = rv_plist_text(p, "Version");
-    bool new_form = version != NULL && strtod(version, NULL) >= 10;
-    if (version == NULL || new_form == m->mbdb)
-        set(p, "Version", plist_new_string(m->mbdb ? "9.1" : "10.0"));
-    if (rv_plist_text(p, "SystemDomainsVersion") == NULL)
-        set(p, "SystemDomainsVersion", plist_new_string("20.0"));
+    drop_wrong_kinds(p);
     if (rv_plist_dict(p, "Lockdown") == NULL)
         set(p, "Lockdown", lockdown_of_info(m->b));
+    complete_versions(m);
+    if (rv_plist_dict(p, "Applications") == NULL)
+        set(p, "Applications", apps_of_info(m->b));
     if (rv_plist_node(p, "Date") == NULL)
         set(p, "Date", date_node(time(NULL)));
     if (rv_plist_node(p, "WasPasscodeSet") == NULL)
@@ -238,6 +323,7 @@ static bool settle_keys(struct rv_mending *m, struct rv_error *err)
                    rv_plist_node(m->manifest, "ManifestKey") != NULL || index_is_sealed(m);
     if (entries_decide(m, &said))
         m->encrypted = said;
+    b->encrypted = m->encrypted;
     if (!m->encrypted)
         return has_bag(m->manifest) || empty_bag(m->manifest, err);
     struct rv_span bag = rv_plist_data(m->manifest, "BackupKeyBag");
@@ -246,7 +332,6 @@ static bool settle_keys(struct rv_mending *m, struct rv_error *err)
     if (b->manifest.plist != NULL)
         plist_free(b->manifest.plist);
     b->manifest.plist = plist_copy(m->manifest); /* what follows reads the index's key there */
-    b->encrypted = true;
     if (b->has_keybag && m->options->password == NULL) {
         rv_fail(err, RV_E_DENIED, "the backup %s is encrypted: its password is needed to mend it", b->path);
         return rv_advise(err, RV_ADVICE_BACKUP_PASSWORD_NEEDED);
@@ -260,6 +345,16 @@ static const char *own_name(const struct rv_backup *b)
 {
     const char *slash = strrchr(b->path, '/');
     return slash != NULL ? slash + 1 : b->path;
+}
+
+static void set_names(plist_t info, const char *id)
+{
+    char upper[64];
+    snprintf(upper, sizeof upper, "%.60s", id);
+    set(info, "Target Identifier", plist_new_string(id));
+    for (char *p = upper; *p != '\0'; p++)
+        *p = (char)toupper((unsigned char)*p);
+    set(info, "Unique Identifier", plist_new_string(upper));
 }
 
 static plist_t make_info(struct rv_mending *m)
@@ -278,11 +373,8 @@ static plist_t make_info(struct rv_mending *m)
     for (size_t i = 0; i < RV_COUNT(pairs); i++)
         if (rv_plist_text(lockdown, pairs[i][1]) != NULL)
             set(info, pairs[i][0], plist_new_string(rv_plist_text(lockdown, pairs[i][1])));
-    set(info, "Target Identifier", plist_new_string(udid));
+    set_names(info, udid);
     set(info, "Target Type", plist_new_string("Device"));
-    for (char *p = udid; *p != '\0'; p++)
-        *p = (char)toupper((unsigned char)*p);
-    set(info, "Unique Identifier", plist_new_string(udid));
     if (rv_uuid_make(guid, &none)) {
         char flat[33];
         size_t n = 0;
@@ -302,6 +394,27 @@ static plist_t make_info(struct rv_mending *m)
     set(info, "Installed Applications", apps);
     set(info, "Applications", plist_new_dict());
     set(info, "iTunes Version", plist_new_string("12.13"));
+    return info;
+}
+
+/*
+ * Info.plist is the computer's work, Manifest.plist's Lockdown the phone's: where they disagree on which phone and
+ * which system it is, the phone knows better. The folder's name decides when it is one of the two.
+ */
+static plist_t mend_info(struct rv_mending *m)
+{
+    plist_t info = plist_copy(m->b->info.plist), lockdown = rv_plist_dict(m->manifest, "Lockdown");
+    const char *id = rv_plist_text(lockdown, "UniqueDeviceID"), *said = rv_plist_text(info, "Target Identifier");
+    const char *name = own_name(m->b), *system = rv_plist_text(lockdown, "ProductVersion");
+    const char *version = rv_plist_text(info, "Product Version"), *build = rv_plist_text(lockdown, "BuildVersion");
+    bool folder_agrees = strncasecmp(name, said, strlen(said)) == 0;
+    if (id != NULL && rv_backup_udid_of(id) == strlen(id) && strcasecmp(id, said) != 0 && !folder_agrees)
+        set_names(info, id);
+    if (system != NULL && (version == NULL || is_later(version, system))) {
+        set(info, "Product Version", plist_new_string(system));
+        if (build != NULL)
+            set(info, "Build Version", plist_new_string(build));
+    }
     return info;
 }
 
@@ -332,9 +445,8 @@ bool rv_mend_lists(struct rv_mending *m, struct rv_error *err)
     if (!settle_keys(m, err))
         return false;
     complete_manifest(m);
-    m->info = m->b->info.plist != NULL && rv_plist_text(m->b->info.plist, "Target Identifier") != NULL
-                  ? plist_copy(m->b->info.plist)
-                  : make_info(m);
+    m->info = m->b->info.plist != NULL && rv_plist_text(m->b->info.plist, "Target Identifier") != NULL ? mend_info(m)
+                                                                                                       : make_info(m);
     m->status = make_status(m);
     return true;
 }

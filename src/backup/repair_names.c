@@ -23,12 +23,13 @@ struct naming {
     uint64_t nameless;
 };
 
-static bool try_name(struct naming *n, const char *domain, const char *path, struct rv_error *err)
+static bool try_name(void *context, const char *domain, const char *path, struct rv_error *err)
 {
+    struct naming *n = context;
     struct rv_backup_row row = { .domain = domain, .path = path, .flags = RV_MBFILE_FILE };
     if (!rv_backup_id(domain, path, row.id, err))
         return false;
-    if (rv_stock_find(n->m, row.id) == NULL || rv_mend_has_row(n->m, row.id))
+    if (!rv_mend_name_is_fine(domain, path) || rv_stock_find(n->m, row.id) == NULL || rv_mend_has_row(n->m, row.id))
         return true;
     n->m->out->files_named++;
     return rv_mend_put_row(n->m, &row, RV_RANK_NAMED, err);
@@ -222,7 +223,7 @@ bool rv_mend_name_files(struct rv_mending *m, struct rv_error *err)
     rv_tell_step(m->ctx, "names", "Finding names for files that the index has forgotten");
     n.domains = rv_alloc_array(DOMAINS_MAX, sizeof *n.domains);
     bool fine = n.domains != NULL || rv_fail_nomem(err);
-    fine = fine && collect_domains(&n, err);
+    fine = fine && rv_mend_index_names(m, try_name, &n, err) && collect_domains(&n, err);
     for (size_t i = 0; fine && i < RV_COUNT(witnesses); i++)
         fine = ask_witness(&n, i, err);
     fine = fine && try_preferences(&n, err) && try_known(&n, err) && try_photos(&n, err);

@@ -243,10 +243,10 @@ static const char *name_of(const struct rv_finding *one)
 
 static const char *mark_of(unsigned kind, bool mended)
 {
-    static const bool put_right[RV_FIND_KINDS] = { [RV_FIND_FILE_SIZE] = true,
-                                                   [RV_FIND_FILE_DIGEST] = true,
-                                                   [RV_FIND_FILE_PADDING] = true,
-                                                   [RV_FIND_DATABASE] = true };
+    static const bool put_right[RV_FIND_KINDS] = {
+        [RV_FIND_FILE_SIZE] = true,   [RV_FIND_FILE_DIGEST] = true,  [RV_FIND_FILE_PADDING] = true,
+        [RV_FIND_FILE_PARTLY] = true, [RV_FIND_FILE_CONTENT] = true, [RV_FIND_DATABASE] = true
+    };
     if (mended)
         return put_right[kind] ? "MENDED" : "LOST";
     return rv_finding_rows[kind].damage ? "DAMAGE" : "note";

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,21 +29,37 @@ static void set_repaired(json_t *result, const struct rv_repaired *r, const stru
     json_object_set_new(result, "lost", rv_findings_json(lost));
 }
 
-/* The new backup is believed only when it verifies. */
-static bool prove(struct rv_run *run, const char *folder, const char *password, struct rv_error *err)
+static bool tell_left(const struct rv_findings *f, uint64_t damage, struct rv_error *err)
 {
+    const struct rv_finding *first = f->kept;
+    for (uint32_t i = 1; i < f->kept_count && !rv_finding_rows[first->kind].damage; i++)
+        first = &f->kept[i];
+    return rv_fail(err, RV_E_CORRUPT, "the mended backup still has %llu faults, first: %s: %s %s",
+                   (unsigned long long)damage, rv_finding_rows[first->kind].words,
+                   first->domain != NULL ? first->domain : "", first->path != NULL ? first->path : "");
+}
+
+struct proving {
+    struct rv_run *run;
+    const char *password;
+};
+
+/* The new backup is believed only when it verifies. */
+static bool prove(void *context, const char *folder, struct rv_error *err)
+{
+    const struct proving *p = context;
+    struct rv_run *run = p->run;
     struct rv_findings findings;
     struct rv_verified verified;
     struct rv_verify_options options = { .quick = false };
     RV_AUTO(rv_backup) b = rv_backup_look(run->ctx, folder, err);
-    if (b == NULL || (b->encrypted && !rv_backup_unlock(b, password, err)))
+    if (b == NULL || (b->encrypted && !rv_backup_unlock(b, p->password, err)))
         return false;
     rv_findings_init(&findings);
     bool fine = rv_backup_verify(b, &options, &findings, &verified, err);
     uint64_t damage = rv_findings_damage(&findings) - findings.counts[RV_FIND_DATABASE];
     if (fine && damage > 0)
-        fine = rv_fail(err, RV_E_CORRUPT, "the mended backup %s still has %llu faults, first: %s", folder,
-                       (unsigned long long)damage, rv_finding_rows[findings.kept[0].kind].words);
+        fine = tell_left(&findings, damage, err);
     json_object_set_new(run->result, "left", rv_findings_json(&findings));
     rv_findings_clear(&findings);
     return fine;
@@ -76,13 +93,16 @@ static bool repair(struct rv_run *run, struct rv_backup *b, const char *password
     struct rv_findings lost;
     struct rv_repaired r;
     snprintf(beside, sizeof beside, "%s.%s", b->path, in_place ? "mending" : "repaired");
-    struct rv_repair_options options = { .to = in_place || to == NULL ? beside : to,
+    struct proving proving = { run, password };
+    struct rv_repair_options options = { .prove = prove,
+                                         .context = &proving,
+                                         .to = in_place || to == NULL ? beside : to,
                                          .password = password,
                                          .link = in_place || rv_arg_flag(run->args, "link") };
     rv_findings_init(&lost);
     bool fine = rv_backup_repair(b, &options, &lost, &r, err);
     set_repaired(run->result, &r, &lost);
-    fine = fine && prove(run, r.folder, password, err) && (!in_place || swap(run, b, &r, beside, err));
+    fine = fine && (!in_place || swap(run, b, &r, beside, err));
     if (fine)
         rv_findings_tell_mended(run, &lost);
     if (!fine && options.to == beside)
@@ -92,12 +112,10 @@ static bool repair(struct rv_run *run, struct rv_backup *b, const char *password
     return fine;
 }
 
-static bool wants_password(const struct rv_backup *b)
-{
-    return b->encrypted || rv_plist_node(b->manifest.plist, "ManifestKey") != NULL;
-}
-
-/* A damaged backup may not know any more that it is encrypted: its files then say so, and the person is asked. */
+/*
+ * What a damaged backup says of its encryption is not believed: its files decide, and the person is asked when they
+ * cannot be opened. A password that is at hand is used at once.
+ */
 static bool repair_once(struct rv_run *run, bool ask, bool *again, struct rv_error *err)
 {
     char password[RV_BACKUP_PASSWORD_MAX] = "";
@@ -106,7 +124,7 @@ static bool repair_once(struct rv_run *run, bool ask, bool *again, struct rv_err
     if (b == NULL)
         return false;
     json_object_set_new(run->result, "backup", rv_backup_json(b, NULL));
-    bool need = ask || wants_password(b);
+    bool need = ask || rv_arg(run->args, "password-file") != NULL || getenv("REVIVE_BACKUP_PASSWORD") != NULL;
     bool have = need && rv_backup_password(run, "password-file", "Password of this backup", password, &unasked);
     if (need && !have) {
         *err = unasked;

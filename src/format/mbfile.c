@@ -59,6 +59,32 @@ static struct rv_span data_of(const struct archive *a, const char *key)
     return object_of(a, key, &v) && v.kind == RV_BPLIST_DATA ? v.bytes : rv_span(NULL, 0);
 }
 
+static bool says(const struct archive *a, const struct rv_bplist_value *dict, const char *key, const char *word)
+{
+    struct rv_bplist_value v;
+    char text[64];
+    return rv_bplist_find(&a->list, dict, key, &v) && rv_bplist_text(&v, text, sizeof text) >= 0 &&
+           strcmp(text, word) == 0;
+}
+
+/* What reads archives refuses those that lack any of this. */
+static bool is_complete(const struct archive *a, const struct rv_mbfile *f)
+{
+    static const char *const numbers[] = { "Birth", "GroupID", "InodeNumber",     "LastModified", "LastStatusChange",
+                                           "Mode",  "Size",    "ProtectionClass", "UserID" };
+    enum { CLASSES = 12 };
+    struct rv_bplist_value top, v;
+    for (size_t i = 0; i < RV_COUNT(numbers); i++)
+        if (!rv_bplist_find(&a->list, &a->self, numbers[i], &v) || v.kind != RV_BPLIST_INTEGER || v.integer < 0)
+            return false;
+    return rv_bplist_at(&a->list, a->list.top, &top) && says(a, &top, "$archiver", "NSKeyedArchiver") &&
+           rv_bplist_find(&a->list, &top, "$version", &v) && v.kind == RV_BPLIST_INTEGER && v.integer == 100000 &&
+           rv_bplist_find(&a->list, &a->self, "$class", &v) && v.kind == RV_BPLIST_UID &&
+           rv_bplist_member(&a->list, &a->objects, (uint64_t)v.integer, &v) && v.kind == RV_BPLIST_DICT &&
+           says(a, &v, "$classname", "MBFile") && f->protection < CLASSES &&
+           (S_ISREG(f->mode) || S_ISDIR(f->mode) || S_ISLNK(f->mode));
+}
+
 bool rv_mbfile_parse(struct rv_span blob, struct rv_mbfile *out, struct rv_error *err)
 {
     struct archive a;
@@ -85,6 +111,7 @@ bool rv_mbfile_parse(struct rv_span blob, struct rv_mbfile *out, struct rv_error
     out->digest = data_of(&a, "Digest");
     out->key = data_of(&a, "EncryptionKey");
     out->attributes = data_of(&a, "ExtendedAttributes");
+    out->complete = is_complete(&a, out);
     if (out->key.len != 0 && out->key.len != RV_MBFILE_KEY && out->key.len != RV_MBFILE_KEY + 32)
         return rv_fail(err, RV_E_FORMAT, "a file record with a key of %zu bytes", out->key.len);
     return true;

@@ -26,6 +26,7 @@ struct rv_mbfile {
     struct rv_span digest;     /* 20 bytes, or empty; views of the record */
     struct rv_span key;        /* u32le class + 40 wrapped bytes, or empty */
     struct rv_span attributes; /* binary property list of extended attributes, or empty */
+    bool complete;             /* every value that phones write is there and of its kind */
     char path[RV_MBFILE_PATH_MAX + 1];
     char target[RV_MBFILE_PATH_MAX + 1]; /* of a link */
 };

@@ -67,6 +67,28 @@ def climb(folder):
     db.close()
 
 
+def change(command):
+    """A harm: what a command makes of the manifest."""
+    def spoil(folder):
+        db = sqlite3.connect(os.path.join(folder, "Manifest.db"))
+        db.create_function("without", 2, lambda blob, word: blob.replace(word.encode(), b"x" * len(word)))
+        db.execute(command)
+        db.commit()
+        db.close()
+    return spoil
+
+
+def unsound(folder):
+    """A page of an index of the manifest: every row can still be read."""
+    path = os.path.join(folder, "Manifest.db")
+    db = sqlite3.connect(path)
+    (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name='FilesDomainIdx'").fetchone()
+    db.close()
+    with open(path, "r+b") as file:
+        file.seek((page - 1) * 4096 + 8)
+        file.write(b"\x0f\xff\x0f\xff\x0f\xff")
+
+
 def empty_status(folder):
     # idevicebackup2 itself looks at the state, so that one must stay readable to it.
     edit("Status.plist", BackupState="empty")(folder)
@@ -82,6 +104,13 @@ HARMS = [
     ("the backup is of a kind too new", edit("Status.plist", Version="4.0"), 203),
     ("it is of a newer system", edit("Info.plist", Product_Version="99.0"), 203),
     ("it has no keybag", edit("Manifest.plist", BackupKeyBag=None), 205),
+    ("an index of the manifest is unsound", unsound, 205),
+    ("folders have no rows", change("DELETE FROM Files WHERE flags=2 AND relativePath<>''"), 205),
+    ("a record is of another class", change("UPDATE Files SET file=without(file, 'MBFile') WHERE flags=1"), 205),
+    ("a record lacks a number", change("UPDATE Files SET file=without(file, 'InodeNumber') WHERE flags=1"), 205),
+    ("rows are marked as lying in the Snapshot", change("UPDATE Files SET flags=9 WHERE flags=1"), 205),
+    ("the table of properties is gone", change("DROP TABLE Properties"), 205),
+    ("a value of the lists is of another kind", edit("Manifest.plist", Lockdown="none"), 205),
     ("the manifest has no version", edit("Manifest.plist", Version=None), 205),
 ]
 
