@@ -4,6 +4,7 @@
 
 #include "backup/place.h"
 #include "backup/repair.h"
+#include "format/mbdb.h"
 
 #include <sqlite3.h>
 
@@ -17,6 +18,8 @@ struct rv_stock_file {
 struct rv_stock {
     struct rv_stock_file *files; /* by id; for each id the better one first */
     size_t count, room;
+    struct rv_stock_file *strays; /* called as no stored file is; an id once they are known again */
+    size_t stray_count, stray_room;
 };
 
 struct rv_mending {
@@ -27,9 +30,10 @@ struct rv_mending {
     struct rv_repaired *out;
     struct rv_stock stock;
     bool snapshot_first; /* its files are newer than those of the same name in place */
-    sqlite3 *rows;       /* private: rows(id, domain, path, flags, record, rank) */
+    sqlite3 *rows;       /* private: rows(id, domain, path, flags, record, rank, scrap) */
     sqlite3_stmt *put_row;
     bool mbdb, encrypted;
+    bool sizeless; /* nothing says how long the file of the row in hand was: its padding, or what is there */
     bool borrowed; /* the row in hand is of an older copy: what it says of size and digest is of an older file */
     plist_t info, status, manifest; /* of the new backup */
     int to;                         /* its folder */
@@ -40,6 +44,8 @@ struct rv_mending {
 enum { RV_RANK_INDEX, RV_RANK_SALVAGED, RV_RANK_DELETED, RV_RANK_OLDER, RV_RANK_NAMED };
 
 bool rv_stock_take(struct rv_mending *m, struct rv_error *err);
+bool rv_stock_add(struct rv_stock *stock, const struct rv_stock_file *file, struct rv_error *err);
+void rv_stock_sort(struct rv_mending *m);
 const struct rv_stock_file *rv_stock_find(const struct rv_mending *m, const char *id);
 void rv_stock_clear(struct rv_stock *stock);
 
@@ -54,6 +60,11 @@ bool rv_mend_has_row(struct rv_mending *m, const char *id);
 bool rv_mend_put_row(struct rv_mending *m, const struct rv_backup_row *row, int rank, struct rv_error *err);
 /** Every source of rows: indexes, their salvage, older copies, known names. */
 bool rv_mend_gather(struct rv_mending *m, struct rv_error *err);
+/** Files that have lost their names, by rows whose file is missing and by what is in them. */
+bool rv_mend_strays(struct rv_mending *m, struct rv_error *err);
+/** The record as it was stored, read again; false: it must be made anew. */
+bool rv_mend_read_record(struct rv_mending *m, struct rv_span record, struct rv_backup_row *row,
+                         struct rv_mbdb_record *room);
 bool rv_mend_name_files(struct rv_mending *m, struct rv_error *err);
 /** Pairs that may be domain and path of a file, out of the pages of the damaged index's own indexes. */
 typedef bool rv_mend_name_fn(void *context, const char *domain, const char *path, struct rv_error *err);

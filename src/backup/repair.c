@@ -2,6 +2,7 @@
 /* The order of a repair: lists and keys, stock, rows, files one by one, parents, index, lists, secured on the disk. */
 #include "backup/repair.h"
 
+#include "backup/content.h"
 #include "backup/find.h"
 #include "backup/mending.h"
 #include "base/file.h"
@@ -42,9 +43,8 @@ static void fill_defaults(struct rv_mending *m, const struct rv_backup_row *row,
     snprintf(f->path, sizeof f->path, "%s", row->path);
 }
 
-/* The record as it was stored, read again; false: it must be made anew. */
-static bool read_record(struct rv_mending *m, struct rv_span record, struct rv_backup_row *row,
-                        struct rv_mbdb_record *room)
+bool rv_mend_read_record(struct rv_mending *m, struct rv_span record, struct rv_backup_row *row,
+                         struct rv_mbdb_record *room)
 {
     struct rv_error none = { 0 };
     if (record.len == 0)
@@ -120,14 +120,33 @@ static bool same_record(const struct rv_mbfile *before_path, uint64_t size, stru
     return (!had_digest || memcmp(digest.ptr, now, 20) == 0) && before_path->size == size;
 }
 
-static bool mend_row(struct writing *w, struct rv_backup_row *row, const char *old_id, struct rv_error *err)
+/* The record as it was, or made of what is left. False: anew. */
+static bool settle_record(struct writing *w, struct rv_backup_row *row, struct rv_span scrap)
+{
+    struct rv_mending *m = w->m;
+    struct rv_mbfile *f = &w->room->file;
+    struct rv_span key = rv_span(NULL, 0);
+    bool readable = rv_mend_read_record(m, row->record, row, w->room);
+    bool own_key = m->encrypted && scrap.len > 0 && rv_mbfile_salvage_key(scrap, &key);
+    if (!readable)
+        fill_defaults(m, row, (row->flags & 7) == RV_MBFILE_DIRECTORY ? 040755 : 0100644, f);
+    m->sizeless = own_key || !readable;
+    if (own_key) {
+        f->key = key;
+        f->digest = rv_span(NULL, 0);
+        f->protection = key.ptr[0];
+        m->borrowed = false;
+    }
+    return readable && !own_key;
+}
+
+static bool mend_row(struct writing *w, struct rv_backup_row *row, struct rv_span scrap, const char *old_id,
+                     struct rv_error *err)
 {
     struct rv_mending *m = w->m;
     struct rv_mbfile *f = &w->room->file;
     uint8_t digest[20] = { 0 };
-    bool readable = read_record(m, row->record, row, w->room), remake = !readable;
-    if (!readable)
-        fill_defaults(m, row, (row->flags & 7) == RV_MBFILE_DIRECTORY ? 040755 : 0100644, f);
+    bool readable = settle_record(w, row, scrap), remake = !readable;
     if (!readable && (row->flags & 7) == RV_MBFILE_LINK)
         return true; /* where it led to is lost */
     if (strcmp(f->path, row->path) != 0) {
@@ -226,23 +245,25 @@ static bool mend_one(struct writing *w, sqlite3_stmt *s, struct rv_error *err)
     row.record = rv_span(sqlite3_column_blob(s, 4), (size_t)sqlite3_column_bytes(s, 4));
     snprintf(old_id, sizeof old_id, "%s", (const char *)sqlite3_column_text(s, 0));
     w->at++;
+    struct rv_span scrap = rv_span(sqlite3_column_blob(s, 6), (size_t)sqlite3_column_bytes(s, 6));
     w->m->borrowed = sqlite3_column_int(s, 5) >= RV_RANK_OLDER;
     tell(w);
     if (!rv_backup_id(row.domain, row.path, row.id, err))
         return false;
     if (is_done(w, row.domain, row.path))
         return true; /* the same file under another id */
-    return mend_row(w, &row, old_id, err);
+    return mend_row(w, &row, scrap, old_id, err);
 }
 
 static bool walk_rows(struct writing *w, struct rv_error *err)
 {
     sqlite3_stmt *s = NULL;
     /* rows whose id fits their names come before those that were tampered with */
-    bool fine = sqlite3_prepare_v2(w->m->rows,
-                                   "SELECT id, domain, path, flags, record, rank FROM rows ORDER BY domain, path, rank",
-                                   -1, &s, NULL) == SQLITE_OK ||
-                rv_fail(err, RV_E_IO, "reading the rows: %s", sqlite3_errmsg(w->m->rows));
+    bool fine =
+        sqlite3_prepare_v2(w->m->rows,
+                           "SELECT id, domain, path, flags, record, rank, scrap FROM rows ORDER BY domain, path, rank",
+                           -1, &s, NULL) == SQLITE_OK ||
+        rv_fail(err, RV_E_IO, "reading the rows: %s", sqlite3_errmsg(w->m->rows));
     while (fine && sqlite3_step(s) == SQLITE_ROW)
         fine = rv_cancel_point(&w->m->ctx->cancel, err) && mend_one(w, s, err);
     sqlite3_finalize(s);
@@ -271,30 +292,42 @@ static bool write_all(struct rv_mending *m, struct rv_error *err)
     return fine && rv_index_writer_finish(index, err);
 }
 
-/* Files that nothing names are kept beside the new backup, for people to look through. */
+/* ---- files that nothing names are kept beside the new backup, for people to look through ---- */
+
+static bool keep_one(struct rv_mending *m, int beside, const struct rv_stock_file *file, struct rv_error *err)
+{
+    char name[RV_PLACE_PART_MAX + 64];
+    uint8_t head[RV_CONTENT_HEAD];
+    uint64_t unreadable = 0;
+    struct rv_error why = { 0 };
+    const char *slash = strrchr(file->place, '/'), *leaf = slash != NULL ? slash + 1 : file->place;
+    RV_AUTO_FD fd = rv_place_open(m->b->dir, file->place, O_RDONLY | O_NONBLOCK, &why);
+    ssize_t n = fd >= 0 ? rv_place_read_past(fd, head, sizeof head, 0, &unreadable) : 0;
+    const struct rv_content *content = n > 0 ? rv_content_of(rv_span(head, (size_t)n)) : NULL;
+    snprintf(name, sizeof name, "%s/%s%s", nameless_folder, file->id[0] != '\0' ? file->id : leaf,
+             content != NULL ? content->ending : "");
+    if (fd >= 0 && rv_place_copy(m->b->dir, file->place, beside, name, &why))
+        m->out->files_nameless++;
+    else if (why.code == RV_E_NOSPACE)
+        return rv_fail(err, why.code, "%s", why.text[0]);
+    return true;
+}
+
 static bool keep_nameless(struct rv_mending *m, int beside, struct rv_error *err)
 {
-    sqlite3_stmt *s = NULL;
+    const struct rv_stock *stock = &m->stock;
+    bool fine = true;
     if (m->encrypted)
         return true; /* their keys are lost with their entries */
-    bool fine = sqlite3_prepare_v2(m->rows, "SELECT 1 FROM rows WHERE id = ?1", -1, &s, NULL) == SQLITE_OK;
-    for (size_t i = 0; fine && i < m->stock.count; i++) {
-        const struct rv_stock_file *file = &m->stock.files[i];
-        char name[128];
-        if ((i > 0 && strcmp(file->id, m->stock.files[i - 1].id) == 0) || file->size == 0)
-            continue;
-        sqlite3_reset(s);
-        sqlite3_bind_text(s, 1, file->id, -1, SQLITE_STATIC);
-        if (sqlite3_step(s) == SQLITE_ROW)
-            continue;
-        snprintf(name, sizeof name, "%s/%s", nameless_folder, file->id);
-        struct rv_error why = { 0 };
-        if (rv_place_copy(m->b->dir, file->place, beside, name, &why))
-            m->out->files_nameless++;
-        else if (why.code == RV_E_NOSPACE)
-            fine = rv_fail(err, why.code, "%s", why.text[0]);
+    for (size_t i = 0; fine && i < stock->count; i++) {
+        const struct rv_stock_file *file = &stock->files[i];
+        bool again = i > 0 && strcmp(file->id, stock->files[i - 1].id) == 0;
+        if (!again && file->size > 0 && !rv_mend_has_row(m, file->id))
+            fine = keep_one(m, beside, file, err);
     }
-    sqlite3_finalize(s);
+    for (size_t i = 0; fine && i < stock->stray_count; i++)
+        if (stock->strays[i].id[0] == '\0')
+            fine = keep_one(m, beside, &stock->strays[i], err);
     return fine;
 }
 
@@ -393,10 +426,10 @@ bool rv_backup_repair(struct rv_backup *b, const struct rv_repair_options *optio
     bool top = rv_place_stat(b->dir, m.mbdb ? "Manifest.mbdb" : "Manifest.db", &st, &none) && st.st_size > 0;
     m.snapshot_first = b->state == RV_BACKUP_MOVING || !top;
     m.reader = rv_backup_reader_new(err);
-    bool fine = m.reader != NULL && rv_mend_lists(&m, err);
+    bool fine = m.reader != NULL && rv_stock_take(&m, err) && rv_mend_lists(&m, err);
     if (fine)
         rv_tell_step(m.ctx, "gather", "Gathering what is left of the index");
-    fine = fine && rv_stock_take(&m, err) && rv_mend_open_rows(&m, err) && rv_mend_gather(&m, err) && make_new(&m, err);
+    fine = fine && rv_mend_open_rows(&m, err) && rv_mend_gather(&m, err) && make_new(&m, err);
     clear(&m);
     return fine || rv_while(err, "mending %s", b->path);
 }

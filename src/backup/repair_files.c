@@ -351,6 +351,10 @@ static bool put_file(struct rv_mending *m, struct rv_backup_row *row, struct rv_
             return false;
         return lose(m, err->code == RV_E_IO ? RV_FIND_FILE_UNREADABLE : RV_FIND_FILE_KEY, row, err->text[0], err);
     }
+    if (m->sizeless) {
+        file->size = x.got.plain;
+        x.got.padding_bad = false; /* of valid padding the stored size is what the plain one makes it */
+    }
     struct fit fit = compare(file, &x, encrypted, digest);
     if (x.got.plain == 0 && file->size > 0)
         return lose(m, RV_FIND_FILE_EMPTY, row, NULL, err);

@@ -18,13 +18,14 @@
 
 bool rv_mend_open_rows(struct rv_mending *m, struct rv_error *err)
 {
-    static const char schema[] =
-        "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE;"
-        "CREATE TABLE rows(id TEXT PRIMARY KEY, domain TEXT, path TEXT, flags INTEGER, record BLOB, rank INTEGER)"
-        " WITHOUT ROWID; BEGIN";
+    static const char schema[] = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE;"
+                                 "CREATE TABLE rows(id TEXT PRIMARY KEY, domain TEXT, path TEXT, flags INTEGER, record "
+                                 "BLOB, rank INTEGER, scrap BLOB)"
+                                 " WITHOUT ROWID; BEGIN";
     static const char put[] =
-        "INSERT INTO rows VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT(id) DO UPDATE SET domain=?2, path=?3,"
-        " flags=?4, record=?5, rank=?6 WHERE ?6 < rank OR (record IS NULL AND ?5 IS NOT NULL)";
+        "INSERT INTO rows VALUES(?1,?2,?3,?4,?5,?6,?7) ON CONFLICT(id) DO UPDATE SET domain=?2, path=?3,"
+        " flags=?4, record=?5, rank=?6, scrap=coalesce(scrap, ?7) WHERE ?6 < rank OR (record IS NULL AND ?5 IS NOT "
+        "NULL)";
     /* "": a private file of the library that nobody else sees and that goes with it */
     if (sqlite3_open("", &m->rows) != SQLITE_OK || sqlite3_exec(m->rows, schema, NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_prepare_v2(m->rows, put, -1, &m->put_row, NULL) != SQLITE_OK)
@@ -40,10 +41,10 @@ bool rv_mend_put_row(struct rv_mending *m, const struct rv_backup_row *row, int 
     sqlite3_bind_text(s, 2, row->domain, -1, SQLITE_STATIC);
     sqlite3_bind_text(s, 3, row->path, -1, SQLITE_STATIC);
     sqlite3_bind_int(s, 4, (int)row->flags);
-    if (row->file != NULL)
-        sqlite3_bind_blob64(s, 5, row->record.ptr, row->record.len, SQLITE_STATIC);
-    else
-        sqlite3_bind_null(s, 5);
+    sqlite3_bind_null(s, 5);
+    sqlite3_bind_null(s, 7);
+    if (row->record.len > 0) /* what cannot be read may still hold the file's key */
+        sqlite3_bind_blob64(s, row->file != NULL ? 5 : 7, row->record.ptr, row->record.len, SQLITE_STATIC);
     sqlite3_bind_int(s, 6, rank);
     if (sqlite3_step(s) == SQLITE_DONE)
         return true;
@@ -396,5 +397,5 @@ bool rv_mend_gather(struct rv_mending *m, struct rv_error *err)
         return false;
     if (has_snapshot && !m->snapshot_first && !gather_from(m, snapshot, RV_RANK_DELETED, err))
         return false;
-    return gather_older(m, err) && settle_odd_rows(m, err) && rv_mend_name_files(m, err);
+    return gather_older(m, err) && settle_odd_rows(m, err) && rv_mend_strays(m, err) && rv_mend_name_files(m, err);
 }

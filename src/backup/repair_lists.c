@@ -3,15 +3,18 @@
  * The property lists of the new backup. What a phone requires of them: Status.plist (all six values), Manifest.plist
  * (Version, SystemDomainsVersion, a keybag even when nothing is encrypted), Info.plist for iTunes and Finder.
  */
+#include "backup/content.h"
 #include "backup/find.h"
 #include "backup/mending.h"
 
+#include "base/file.h"
 #include "base/text.h"
 #include "crypto/pair_certs.h"
 #include "crypto/wrap.h"
 
 #include <ctype.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +149,36 @@ static bool index_is_sealed(struct rv_mending *m)
             return false;
     }
     return true;
+}
+
+static bool looks_sealed(struct rv_mending *m, const struct rv_stock_file *file)
+{
+    uint8_t head[RV_CONTENT_HEAD];
+    struct rv_error none = { 0 };
+    unsigned letters = 0;
+    RV_AUTO_FD fd = rv_place_open(m->b->dir, file->place, O_RDONLY | O_NONBLOCK, &none);
+    if (fd < 0 || !rv_fd_read_at(fd, head, sizeof head, 0, &none))
+        return true; /* says nothing */
+    for (size_t i = 0; i < sizeof head; i++)
+        letters += (head[i] >= ' ' && head[i] < 0x7F) || head[i] == '\n' || head[i] == '\t';
+    return letters < sizeof head && rv_content_of(rv_span(head, sizeof head)) == NULL &&
+           !rv_content_is_blank(rv_span(head, sizeof head));
+}
+
+/* Without any list the files tell: sealed ones are whole blocks, and none of them begins as files do. */
+static bool files_are_sealed(struct rv_mending *m)
+{
+    enum { SAMPLE = 256, LEAST = 4, BLOCK = 16 };
+    unsigned seen = 0;
+    for (size_t i = 0; i < m->stock.count && seen < SAMPLE; i++) {
+        const struct rv_stock_file *file = &m->stock.files[i];
+        if (file->size == 0)
+            continue;
+        if (file->size % BLOCK != 0 || !looks_sealed(m, file))
+            return false;
+        seen++;
+    }
+    return seen >= LEAST;
 }
 
 static bool stop_at_key(void *context, const struct rv_backup_row *row, struct rv_error *err)
@@ -323,6 +356,8 @@ static bool settle_keys(struct rv_mending *m, struct rv_error *err)
                    rv_plist_node(m->manifest, "ManifestKey") != NULL || index_is_sealed(m);
     if (entries_decide(m, &said))
         m->encrypted = said;
+    else if (!has_bag(m->manifest))
+        m->encrypted = m->encrypted || files_are_sealed(m);
     b->encrypted = m->encrypted;
     if (!m->encrypted)
         return has_bag(m->manifest) || empty_bag(m->manifest, err);

@@ -31,20 +31,36 @@ static bool id_of(const char *name, char id[RV_BACKUP_ID])
     return !isalnum((unsigned char)name[40]);
 }
 
-static bool add_file(struct rv_stock *stock, const struct rv_stock_file *file, struct rv_error *err)
+static bool add(struct rv_stock_file **files, size_t *count, size_t *room, const struct rv_stock_file *file,
+                struct rv_error *err)
 {
-    if (stock->count == FILES_MAX)
+    if (*count == FILES_MAX)
         return rv_fail(err, RV_E_LIMIT, "more than %d files in one backup", FILES_MAX);
-    if (stock->count == stock->room) {
-        size_t room = stock->room * 2 + 1024;
-        struct rv_stock_file *more = rv_realloc_array(stock->files, room, sizeof *more);
-        if (more == NULL)
+    if (*count == *room) {
+        size_t more = *room * 2 + 1024;
+        struct rv_stock_file *grown = rv_realloc_array(*files, more, sizeof *grown);
+        if (grown == NULL)
             return rv_fail_nomem(err);
-        stock->files = more;
-        stock->room = room;
+        *files = grown;
+        *room = more;
     }
-    stock->files[stock->count++] = *file;
+    (*files)[(*count)++] = *file;
     return true;
+}
+
+bool rv_stock_add(struct rv_stock *stock, const struct rv_stock_file *file, struct rv_error *err)
+{
+    return add(&stock->files, &stock->count, &stock->room, file, err);
+}
+
+/* The backup's own lists, and what systems leave in folders. */
+static bool is_no_content(const char *name)
+{
+    static const char *const names[] = { "Info.plist", "Status.plist", ".DS_Store", "Thumbs.db", "desktop.ini" };
+    for (size_t i = 0; i < RV_COUNT(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return strncmp(name, "Manifest.", 9) == 0 || strncmp(name, "._", 2) == 0;
 }
 
 static bool take_entry(void *context, const char *name, const struct stat *st, struct rv_error *err)
@@ -60,12 +76,17 @@ static bool take_entry(void *context, const char *name, const struct stat *st, s
         return rv_place_each(t->m->b->dir, file.place, take_entry, &inner, &unreadable) || unreadable.code == RV_E_IO ||
                unreadable.code == RV_E_DENIED;
     }
-    if (!S_ISREG(st->st_mode) || !id_of(name, file.id))
+    if (!S_ISREG(st->st_mode))
         return true;
+    if (!id_of(name, file.id)) {
+        file.id[0] = '\0';
+        return st->st_size == 0 || is_no_content(name) ||
+               add(&t->m->stock.strays, &t->m->stock.stray_count, &t->m->stock.stray_room, &file, err);
+    }
     if (st->st_size == 0 && strlen(name) != 40)
         return true; /* a cloud drive's placeholder */
     file.in_snapshot = strncmp(file.place, "Snapshot/", 9) == 0;
-    return add_file(&t->m->stock, &file, err);
+    return rv_stock_add(&t->m->stock, &file, err);
 }
 
 /* Of two files of one id: the one of the set that counts, then the one under its true name, then the longer. */
@@ -85,13 +106,18 @@ static int by_worth(const void *a, const void *b, void *context)
     return x->size != y->size ? (x->size > y->size ? -1 : 1) : strcmp(x->place, y->place);
 }
 
+void rv_stock_sort(struct rv_mending *m)
+{
+    if (m->stock.count > 1)
+        qsort_r(m->stock.files, m->stock.count, sizeof *m->stock.files, by_worth, m);
+}
+
 bool rv_stock_take(struct rv_mending *m, struct rv_error *err)
 {
     struct taking top = { .m = m, .folder = "" };
     if (!rv_place_each(m->b->dir, ".", take_entry, &top, err))
         return false;
-    if (m->stock.count > 1)
-        qsort_r(m->stock.files, m->stock.count, sizeof *m->stock.files, by_worth, m);
+    rv_stock_sort(m);
     return true;
 }
 
@@ -111,5 +137,6 @@ const struct rv_stock_file *rv_stock_find(const struct rv_mending *m, const char
 void rv_stock_clear(struct rv_stock *stock)
 {
     rv_free(stock->files);
+    rv_free(stock->strays);
     *stock = (struct rv_stock){ .count = 0 };
 }

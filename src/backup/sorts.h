@@ -19,6 +19,7 @@ unsigned rv_backup_sort_of(const char *domain, const char *path);
 /** Databases that hold what a person would miss; NULL-terminated by domain. */
 struct rv_backup_database {
     const char *domain, *path, *words; /* "your messages" */
+    const char *tables;                /* that only it has, ' ' between */
 };
 extern const struct rv_backup_database rv_backup_databases[];
 /** The row, or NULL. */

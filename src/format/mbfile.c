@@ -117,6 +117,26 @@ bool rv_mbfile_parse(struct rv_span blob, struct rv_mbfile *out, struct rv_error
     return true;
 }
 
+bool rv_mbfile_salvage_key(struct rv_span blob, struct rv_span *key)
+{
+    /* A data object of 44 bytes, its size as one byte or four; then the number of a class, little-endian. */
+    static const struct {
+        uint8_t bytes[6];
+        size_t len;
+    } heads[] = { { { 0x4F, 0x10, RV_MBFILE_KEY }, 3 }, { { 0x4F, 0x12, 0, 0, 0, RV_MBFILE_KEY }, 6 } };
+    enum { CLASSES = 12 };
+    for (size_t i = 0; i < RV_COUNT(heads); i++)
+        for (size_t at = 0; at + heads[i].len + RV_MBFILE_KEY <= blob.len; at++) {
+            const uint8_t *p = blob.ptr + at + heads[i].len;
+            if (memcmp(blob.ptr + at, heads[i].bytes, heads[i].len) == 0 && p[0] > 0 && p[0] < CLASSES && p[1] == 0 &&
+                p[2] == 0 && p[3] == 0) {
+                *key = rv_span(p, RV_MBFILE_KEY);
+                return true;
+            }
+        }
+    return false;
+}
+
 /* ---- writing ---- */
 
 enum { OBJECTS_MAX = 96, UIDS_MAX = 16 };

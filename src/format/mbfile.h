@@ -35,5 +35,7 @@ enum rv_mbfile_kind rv_mbfile_kind(const struct rv_mbfile *file);
 
 /** FORMAT: not an archive of an MBFile. Views in out are of `blob`. */
 bool rv_mbfile_parse(struct rv_span blob, struct rv_mbfile *out, struct rv_error *err);
+/** The key out of an archive that can no longer be read, by its form; false: it is not to be seen. A view of `blob`. */
+bool rv_mbfile_salvage_key(struct rv_span blob, struct rv_span *key);
 /** The archive; parse of it gives the same. Appends. */
 bool rv_mbfile_format(const struct rv_mbfile *file, struct rv_buf *out, struct rv_error *err);

@@ -89,6 +89,7 @@ def strange_paths_and_names_are_left_out_or_put_right():
 def what_was_lost_is_listed_in_words():
     folder = case.fresh("plain")
     damage.KINDS["files-missing"](folder, 1)
+    case.stored(folder, "HomeDomain", "Library/SMS/sms.db").unlink()
     ended = case.run("backup", "repair", folder)
     assert ended.returncode == 0 and "the database of your messages" in ended.stdout, ended.stdout + ended.stderr
     assert "The damaged one is as it was" in ended.stdout

@@ -46,7 +46,7 @@ class World:
         self.password = PASSWORD if encrypted else None
         settings = ["trust=yes", f"files={files}", "files_size=600-6000", "keybag_rounds=50", "keybag_rounds_sha1=50",
                     "restore_digests=yes", "system=" + system]
-        self.phone = phone_on_socket(str(build / "revive-sim"), scale="0.002", settings=settings)
+        self.phone = phone_on_socket(str(build / "revive-sim"), scale="0.05", settings=settings)
         self.root = pathlib.Path(self.phone.path("backups"))
         for name, leaf in (("XDG_STATE_HOME", "state"), ("XDG_DATA_HOME", "data"), ("HOME", "home")):
             self.phone.env[name] = self.phone.path(leaf)
@@ -54,11 +54,15 @@ class World:
         if encrypted:
             self.phone.env["REVIVE_BACKUP_PASSWORD"] = PASSWORD
         self.root.mkdir()
-        self.must(self.phone.run("idevicepair", "pair"), "SUCCESS")
+        for left in (2, 1, 0):  # on a busy machine its few seconds may be too short
+            ran = self.phone.run("idevicepair", "pair")
+            if "SUCCESS" in ran.text or left == 0:
+                break
+        self.must(ran, "SUCCESS")
         if encrypted:
             self.must(self.phone.run("idevicebackup2", "encryption", "on", PASSWORD, str(self.root)), "enabled")
         self.older = self.root / "older" / self.phone.udid
-        self.make("idevicebackup2", self.older.parent)
+        self.make(makers[0], self.older.parent)
         self.phone.ask("user", "change", "25")
         self.folders = {maker: self.make(maker, self.root / maker, upon=self.older) for maker in makers}
         self.truth = self.files_of_phone()
