@@ -90,6 +90,51 @@ static void an_image_that_lies_about_its_size_is_refused(void **state)
     assert_false(rv_mbn_stitch(v1, rv_blob_span(large), &err));
 }
 
+static void refused_for_its_segments(struct rv_blob *elf)
+{
+    struct rv_error err = { 0 };
+    assert_false(rv_mbn_stitch(elf, RV_SPAN_TEXT("S"), &err));
+    assert_true(test_error_says(&err, "segments do not fit"));
+}
+
+static void an_elf_file_without_a_table_of_segments_that_fits_is_refused(void **state)
+{
+    (void)state;
+    RV_AUTO(rv_blob) elf = filled(500), *most = filled(64 + 1024 * 56 + 100);
+    put_elf(elf, true, 200, 300);
+    rv_put_u16le(elf->data + 56, 0);
+    refused_for_its_segments(elf);
+    put_elf(elf, true, 200, 300);
+    rv_put_u16le(elf->data + 54, 55); /* an entry shorter than its fields */
+    refused_for_its_segments(elf);
+    put_elf(elf, true, 200, 300);
+    rv_put_u16le(elf->data + 56, 8); /* 64 + 8 * 56 is beyond 500 */
+    refused_for_its_segments(elf);
+    put_elf(elf, false, 200, 300);
+    rv_put_u16le(elf->data + 42, 31);
+    refused_for_its_segments(elf);
+    memset(most->data + 64, 0, 1024 * 56);
+    put_elf(most, true, 64 + 1024 * 56, 100);
+    rv_put_u16le(most->data + 56, 1024);
+    check_stitch(most);
+    rv_put_u16le(most->data + 56, 1025);
+    refused_for_its_segments(most);
+}
+
+static void the_segment_that_begins_last_ends_the_file_wherever_it_is_listed(void **state)
+{
+    (void)state;
+    struct rv_error err = { 0 };
+    RV_AUTO(rv_blob) elf = filled(500);
+    put_elf(elf, true, 200, 100);
+    rv_put_u64le(elf->data + 64 + 8, 300); /* the first of the two entries */
+    rv_put_u64le(elf->data + 64 + 32, 200);
+    check_stitch(elf);
+    rv_put_u64le(elf->data + 64 + 32, 199);
+    assert_false(rv_mbn_stitch(elf, RV_SPAN_TEXT("S"), &err));
+    assert_true(test_error_says(&err, "says 499 bytes, it has 500"));
+}
+
 /* header + common 8, qti 0, oem 8, hashes 16, qti signature 4 + certificates 4, oem signature 6 + certificates 10 */
 static void put_v7(uint8_t *to, uint8_t fill, bool with_qti)
 {
@@ -286,6 +331,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_of_image_gets_its_signature_at_its_end),
         cmocka_unit_test(an_image_that_lies_about_its_size_is_refused),
+        cmocka_unit_test(an_elf_file_without_a_table_of_segments_that_fits_is_refused),
+        cmocka_unit_test(the_segment_that_begins_last_ends_the_file_wherever_it_is_listed),
         cmocka_unit_test(the_newest_modem_keeps_its_middle_part),
         cmocka_unit_test(the_newest_modem_refuses_what_does_not_fit),
         cmocka_unit_test(an_fls_takes_a_signature_of_another_length),
