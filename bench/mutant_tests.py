@@ -172,7 +172,8 @@ class Coverage:
             for test, row in pool.map(lambda pair: self.one(*pair), enumerate(fresh)):
                 count = sum(map(len, row["lines"].values()))
                 print(f"executes {count:6} lines {row['seconds']:6.1f} s  {test['id']}", flush=True)
-                self.known["tests"][test["id"]] = row
+                if row["passed"]:
+                    self.known["tests"][test["id"]] = row
                 self.kept.write_text(json.dumps(self.known), encoding="utf-8")
         self.kept.write_text(json.dumps(self.known), encoding="utf-8")
 
@@ -189,7 +190,7 @@ class Coverage:
                 for path, line in table.lines_of(places_in(maps / name)):
                     lines[path].add(line)
         shutil.rmtree(maps)
-        return test, {"digest": test["digest"], "seconds": round(seconds, 2), "lines": {p: sorted(n) for p, n in lines.items()}}
+        return test, {"passed": passed, "digest": test["digest"], "seconds": round(seconds, 2), "lines": {p: sorted(n) for p, n in lines.items()}}
 
     def of(self, path, number):
         """The tests that execute a line; for one without code of its own, those of the nearest line before it (the
