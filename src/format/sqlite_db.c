@@ -139,6 +139,15 @@ static bool any_vote(struct rv_span file, size_t shift, uint32_t size)
     return false;
 }
 
+/* Pages of some other size than the header's are there: the header lies. */
+static bool other_votes(struct rv_span file, uint32_t told)
+{
+    for (uint32_t size = 512; size <= 65536; size *= 2)
+        if (size != told && any_vote(file, 0, size))
+            return true;
+    return false;
+}
+
 /* The size and alignment for which most pages look right. */
 static bool vote(struct rv_sq_db *db, struct rv_error *err)
 {
@@ -205,13 +214,16 @@ static bool find_header(struct rv_sq_db *db)
 }
 
 /* Pages before the first one are missing when child pointers all miss by the same distance. */
-static bool child_fits(const struct rv_sq_db *db, uint32_t child, uint8_t parent_type)
+enum { NO_CHILD, LEAF_CHILD, INNER_CHILD, CHILDREN };
+
+static unsigned child_kind(const struct rv_sq_db *db, uint32_t child, uint8_t parent_type)
 {
     const uint8_t *page = child == 0 ? NULL : rv_sq_file_page(db, child);
     struct rv_sq_page_header h;
     if (page == NULL || !rv_sq_page_header(db, page, child, &h))
-        return false;
-    return parent_type == 5 ? h.type == 5 || h.type == 13 : h.type == 2 || h.type == 10;
+        return NO_CHILD;
+    bool inner = h.type == parent_type, leaf = h.type == (parent_type == 5 ? 13 : 10);
+    return inner ? INNER_CHILD : leaf ? LEAF_CHILD : NO_CHILD;
 }
 
 static uint32_t fitting_children(const struct rv_sq_db *db, uint32_t pages)
@@ -222,12 +234,16 @@ static uint32_t fitting_children(const struct rv_sq_db *db, uint32_t pages)
         struct rv_sq_page_header h;
         if (page == NULL || !rv_sq_page_header(db, page, 2, &h) || h.right == 0)
             continue;
-        fits += child_fits(db, h.right, h.type);
-        for (uint32_t i = 0; i < h.cells && i < 64; i++) {
+        uint32_t kinds[CHILDREN] = { 0 };
+        kinds[child_kind(db, h.right, h.type)]++;
+        /* All of them: it is the last ones that lie outside of the file for a wrong distance. */
+        for (uint32_t i = 0; i < h.cells; i++) {
             uint32_t at = rv_sq_cell_pointer(page, &h, i);
             if (at + 4 <= db->usable)
-                fits += child_fits(db, rv_sq_u32(page + at), h.type);
+                kinds[child_kind(db, rv_sq_u32(page + at), h.type)]++;
         }
+        /* All children of a page are on one floor. */
+        fits += kinds[LEAF_CHILD] > kinds[INNER_CHILD] ? kinds[LEAF_CHILD] : kinds[INNER_CHILD];
     }
     return fits;
 }
@@ -259,7 +275,7 @@ bool rv_sq_db_open(struct rv_sq_db *db, struct rv_span file, struct rv_error *er
         read_header(db, file.ptr);
         uint32_t size = db->page_size;
         uint32_t pages = (uint32_t)(file.len / size);
-        db->header_good = pages < 3 || any_vote(file, size, size) || !any_vote(file, 0, 1024);
+        db->header_good = pages < 3 || any_vote(file, size, size) || !other_votes(file, size);
     }
     if (!db->header_good) {
         db->damaged = true;

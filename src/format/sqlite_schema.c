@@ -196,7 +196,8 @@ static void settle_number(struct rv_sq_value *v, struct rv_span text, bool negat
         return;
     }
     errno = 0;
-    long long whole = strtoll(from, &end, 0);
+    bool hex = n > 2 && (digits[2] | 32) == 'x'; /* a leading zero is not octal here */
+    long long whole = strtoll(from, &end, hex ? 16 : 10);
     *v = (struct rv_sq_value){ .kind = RV_SQ_INT8, .integer = whole };
     if (*end != '\0' || errno != 0)
         *v = (struct rv_sq_value){ .kind = RV_SQ_REAL, .real = strtod(from, &end) };

@@ -297,9 +297,40 @@ static void real_logs_give_the_reason_that_their_issues_name(void **state)
     assert_string_equal(phase_of(story), "start");
 }
 
+static void a_number_is_an_error_number_only_where_a_line_says_so(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        bool told;
+        int64_t number;
+    } lines[] = {
+        { "Error Domain=AMRestoreErrorDomain Code:1015 x", true, 1015 },
+        { "postal Code:1015", false, 0 }, /* "Code:" alone is many things */
+        { "AMR error -9", true, -9 },
+        { "Restore completed, status:0", true, 0 },
+        { "STATUS=94 and more", true, 3194 },
+        { "STATUS=0", true, 0 },
+        { "AMR error x", false, 0 },
+        { "AMR error -", false, 0 },
+        { "AMR error 999999999999999999", false, 0 }, /* longer than any number of an error */
+        { "AMR error 99999999999999999", true, 99999999999999999 },
+        { "a line without one", false, 0 },
+    };
+    for (size_t i = 0; i < RV_COUNT(lines); i++) {
+        int64_t number = -77;
+        bool told = rv_log_line_number(lines[i].line, &number);
+        if (told != lines[i].told || (told && number != lines[i].number))
+            fail_msg("%s: %d, %lld", lines[i].line, told, (long long)number);
+    }
+    int64_t status = 0;
+    assert_false(rv_log_status("words that no status has", &status));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_number_is_an_error_number_only_where_a_line_says_so),
         cmocka_unit_test(the_first_failed_step_and_its_deepest_reason_are_told),
         cmocka_unit_test(a_failure_after_which_another_step_begins_was_survived),
         cmocka_unit_test(factory_data_behind_a_proxy_points_at_the_network),
