@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Every interruption: at each step boundary and at 200 seeded places of an Update and of a Restore. Writes
-docs/interruption.md. See tests/restore/faults.py for what an interruption is and what must be true after it.
+"""Every interruption: of an Update and of a Restore (docs/interruption.md), then of backups (docs/backup-interruption.md).
 
-usage: bench_faults.py PROGRAM [--seed S] [--points N] [--workers N]     PROGRAM: revive, with revive-sim beside it
+usage: bench_faults.py PROGRAM [system|backup] [--seed S] [--points N] [--workers N]     PROGRAM: revive, with revive-sim beside
+system: at each step boundary and at 200 seeded places; tests/restore/faults.py says what an interruption is and what must be
+true after it. backup: tests/backup/backup_faults.py says it; 800 seeded places.
 """
 import argparse
 import collections
@@ -18,8 +19,9 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "restore"))
-import faults  # noqa: E402 (the path comes first)
+sys.path[:0] = [str(ROOT / "tests" / "restore"), str(ROOT / "bench")]
+import backup_blows  # noqa: E402 (the path comes first)
+import faults  # noqa: E402
 
 SHARES = {"recovery": 2, "dfu": 1, "normal": 1}  # of the random points of a verb
 
@@ -98,6 +100,15 @@ def commit():
 
 
 def main():
+    parts = {"system": systems, "backup": backup_blows.main}
+    chosen = [parts[word] for word in sys.argv[2:3] if word in parts]
+    words = [word for word in sys.argv[1:] if word not in parts]
+    if not chosen or backup_blows.main in chosen:
+        backup_blows.blows.with_own_mounts()
+    return max([part(words, commit()) for part in chosen or parts.values()])
+
+
+def systems(words, measured):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("program", type=pathlib.Path)
     parser.add_argument("--seed", type=int, default=2026)
@@ -106,8 +117,8 @@ def main():
     parser.add_argument("--deadlines", default=faults.DEADLINES,
                         help="scale of revive's deadlines, for a busy computer")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--commit", default=commit(), help="what was measured")
-    options = parser.parse_args()
+    parser.add_argument("--commit", default=measured, help="what was measured")
+    options = parser.parse_args(words)
     faults.RUN_SECONDS *= max(1, float(options.deadlines) / float(faults.DEADLINES))
     faults.DEADLINES = options.deadlines
     draw, begun, outcomes = random.Random(options.seed), time.monotonic(), []

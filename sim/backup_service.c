@@ -222,6 +222,7 @@ static void clear_run(struct sim_backup *run)
     run->code = MB_OK;
     run->encrypted = false;
     run->source[0] = 0;
+    run->at = NULL;
 }
 
 /* A message dictionary, or NULL. */

@@ -40,6 +40,15 @@ struct rv_mb2 *rv_backup_agent(struct rv_lockdown *link, unsigned *major, unsign
     return stream != NULL ? rv_mb2_take(stream, err) : NULL;
 }
 
+void rv_backup_broke_off(struct rv_error *err, bool begun, enum rv_advice advice)
+{
+    bool stopped = err->code == RV_E_CANCELLED;
+    if (!begun || (!stopped && err->code != RV_E_GONE && err->code != RV_E_TIMEOUT))
+        return;
+    err->code = RV_E_UNFINISHED;
+    rv_advise(err, stopped && advice == RV_ADVICE_BACKUP_BROKEN_OFF ? RV_ADVICE_BACKUP_STOPPED : advice);
+}
+
 static bool asks_passcode(unsigned major, unsigned minor)
 {
     return major > 16 || (major == 16 && minor >= 1);
@@ -75,8 +84,12 @@ bool rv_backup_change_password(struct rv_ctx *ctx, struct rv_lockdown *link, con
     RV_AUTO_FD root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* nothing of it is served */
     struct rv_serving s = { .ctx = ctx, .link = agent, .root = root, .name = "\1", .read_only = true };
     s.may_ask_passcode = major >= 13;
-    if (!rv_backup_serve(&s, request, err))
+    if (!rv_backup_serve(&s, request, err)) {
+        if (err->advice == RV_ADVICE_BACKUP_PASSWORD_WRONG)
+            err->advice = RV_ADVICE_BACKUP_PASSWORD_OF_PHONE;
+        rv_backup_broke_off(err, s.asked, RV_ADVICE_BACKUP_PASSWORD_UNKNOWN);
         return rv_while(err, "changing the password of backups on the phone");
+    }
     struct rv_error none = { 0 };
     rv_mb2_goodbye(agent, &none);
     return true;
@@ -177,7 +190,7 @@ bool rv_backup_bring(struct rv_ctx *ctx, struct rv_lockdown *link, const char *f
     struct rv_error none = { 0 };
     if (fine)
         rv_mb2_goodbye(agent, &none);
-    if (!fine && s.count.files_out > 4 && (err->code == RV_E_GONE || err->code == RV_E_CANCELLED))
-        err->code = RV_E_UNFINISHED;
+    if (!fine)
+        rv_backup_broke_off(err, s.count.files_out > 0, RV_ADVICE_RESTORE_BROKEN_OFF);
     return fine || rv_while(err, "bringing %s onto the phone", b->path);
 }

@@ -5,7 +5,8 @@
  *   UDID                 the last good backup, or none
  *   .UDID.cloning        being made of hard links to it; thrown away when it is met
  *   .UDID.work/UDID      what the device writes into: each file under a temporary name, then renamed, so that a
- *                        link to the good backup's file is replaced and never written through
+ *                        link to the good backup's file is replaced and never written through; kept for the next run
+ *                        when all files had come
  *   .UDID.previous       the backup before, for the moment until its removal is done
  *
  * When the device has said that it is done and the result verifies, everything is secured on the disk (syncfs), the
@@ -35,7 +36,9 @@ struct creating {
     struct rv_lockdown *link;
     const struct rv_create_options *options;
     struct rv_created *out;
-    int top, work; /* folder of backups; .UDID.work */
+    int top, work;      /* folder of backups; .UDID.work */
+    bool good, goes_on; /* there is a last good one; a broken-off run is gone on with */
+    bool in_place;      /* the new one has its name */
     char udid[RV_MUX_UDID], work_name[NAME], cloning[NAME], previous[NAME];
 };
 
@@ -79,13 +82,18 @@ static bool clone_good(struct creating *c, struct rv_error *err)
            rv_place_move(c->top, c->cloning, c->work_name, err);
 }
 
-/* Finished, and its lists can be read: only then may the next one build on it. */
-static bool last_is_good(struct creating *c)
+static struct rv_backup *look_below(struct creating *c, const char *folder)
 {
     char path[RV_PLACE_MAX];
     struct rv_error none = { 0 };
-    snprintf(path, sizeof path, "%s/%s", c->options->to, c->udid);
-    RV_AUTO(rv_backup) b = rv_backup_look(c->ctx, path, &none);
+    snprintf(path, sizeof path, "%s/%s%s", c->options->to, folder, c->udid);
+    return rv_backup_look(c->ctx, path, &none);
+}
+
+/* Finished, and its lists can be read: only then may the next one build on it. */
+static bool last_is_good(struct creating *c)
+{
+    RV_AUTO(rv_backup) b = look_below(c, "");
     return b != NULL && b->state == RV_BACKUP_FINISHED && b->manifest.plist != NULL && b->kind != RV_BACKUP_NO_INDEX;
 }
 
@@ -104,19 +112,54 @@ static bool drop_empty_lists(struct creating *c, struct rv_error *err)
     return true;
 }
 
+static int64_t date_of(const struct rv_backup *b)
+{
+    plist_t node = b != NULL ? rv_plist_node(b->status.plist, "Date") : NULL;
+    int32_t seconds = 0, rest = 0;
+    if (node != NULL && plist_get_node_type(node) == PLIST_DATE)
+        plist_get_date_val(node, &seconds, &rest);
+    return seconds;
+}
+
+/*
+ * May the device go on with what a broken-off run left? Only when it had sent all files and had begun to move them to
+ * their places: an earlier state is no gain over beginning from the last good one. An older one than that is itself a
+ * last good one whose removal was broken off.
+ */
+static bool can_go_on(struct creating *c)
+{
+    char inner[NAME + 2];
+    snprintf(inner, sizeof inner, "%s/", c->work_name);
+    RV_AUTO(rv_backup) left = look_below(c, inner);
+    RV_AUTO(rv_backup) good = look_below(c, "");
+    return left != NULL && left->manifest.plist != NULL &&
+           (left->state == RV_BACKUP_MOVING || left->state == RV_BACKUP_REMOVING ||
+            left->state == RV_BACKUP_FINISHED) &&
+           date_of(left) > date_of(good);
+}
+
+/* What is left of a run that was broken off, killed or without power. */
+static bool clear_away(struct creating *c, struct rv_error *err)
+{
+    return rv_place_remove(c->top, c->cloning, err) && rv_place_remove(c->top, c->work_name, err);
+}
+
 static bool make_work(struct creating *c, struct rv_error *err)
 {
     struct stat st;
     struct rv_error none = { 0 };
-    bool good = !c->options->full && last_is_good(c), left = rv_place_stat(c->top, c->work_name, &st, &none);
-    if (left && (good || c->options->full)) {
+    bool left = rv_place_stat(c->top, c->work_name, &st, &none);
+    c->good = last_is_good(c);
+    c->goes_on = left && !c->options->full && (!c->good || can_go_on(c));
+    if (c->goes_on && c->good)
+        rv_tell_note(c->ctx, "A backup was broken off near its end; it is gone on with");
+    else if (left && c->good)
         rv_tell_note(c->ctx, "A backup was broken off before; it is begun again, the last good one is kept meanwhile");
-        if (!rv_place_remove(c->top, c->work_name, err))
-            return false;
-        left = false;
-    }
-    c->out->incremental = good;
-    if (good && !clone_good(c, err))
+    if (!(c->goes_on ? rv_place_remove(c->top, c->cloning, err) : clear_away(c, err)))
+        return false;
+    c->out->incremental = c->good && !c->options->full;
+    c->out->went_on = c->goes_on;
+    if (c->out->incremental && !c->goes_on && !clone_good(c, err))
         return rv_while(err, "preparing the new backup beside the last one");
     if (!rv_place_folder(c->top, c->work_name, err))
         return false;
@@ -186,8 +229,10 @@ static bool run_agent(struct creating *c, struct rv_error *err)
     struct rv_error none = { 0 };
     if (fine)
         rv_mb2_goodbye(agent, &none);
-    if (!fine && s.count.files_in > 0 && (err->code == RV_E_GONE || err->code == RV_E_CANCELLED))
-        err->code = RV_E_UNFINISHED;
+    if (!fine)
+        rv_backup_broke_off(err, s.count.files_in > 0, RV_ADVICE_BACKUP_BROKEN_OFF);
+    if (!fine && err->code == RV_E_CORRUPT && c->good && !c->options->full)
+        err->advice = RV_ADVICE_BACKUP_BASE_REFUSED;
     return fine;
 }
 
@@ -221,6 +266,8 @@ static bool prove(struct creating *c, struct rv_error *err)
                        findings.kept[0].path != NULL ? ": " : "",
                        findings.kept[0].path != NULL ? findings.kept[0].path : "");
     rv_findings_clear(&findings);
+    if (!fine && err->code == RV_E_CORRUPT)
+        rv_advise(err, RV_ADVICE_BACKUP_NOT_WHOLE);
     return fine;
 }
 
@@ -245,8 +292,14 @@ static bool change_names(struct creating *c, struct rv_error *err)
         if (renameat(c->top, c->udid, c->top, c->previous) != 0 || renameat(c->work, c->udid, c->top, c->udid) != 0)
             return rv_fail_sys(err, RV_E_IO, errno, "changing the last backup for the new one");
     }
-    return secure(c->top, err) && rv_place_remove(c->top, c->previous, err) &&
-           rv_place_remove(c->top, c->work_name, err);
+    c->in_place = true;
+    if (!secure(c->top, err))
+        return false;
+    /* The new one stands: an older one that cannot be removed now is removed by the next run. */
+    if (!rv_place_remove(c->top, c->previous, &none) || !rv_place_remove(c->top, c->work_name, &none))
+        rv_tell_note(c->ctx, "The new backup is done; of the one before something could not be removed yet (%s)",
+                     none.text[0]);
+    return true;
 }
 
 /* A run that was cut between the two steps of a change of names without exchange. */
@@ -260,6 +313,25 @@ static bool bring_previous_back(struct creating *c, struct rv_error *err)
 }
 
 /* ---- the whole ---- */
+
+static bool make_one(struct creating *c, struct rv_error *err)
+{
+    if (c->work >= 0)
+        close(c->work);
+    c->work = -1;
+    if (!make_work(c, err) || !write_info(c, err) || !run_agent(c, err))
+        return false;
+    rv_tell_step(c->ctx, "verify", "Reading the new backup back before it takes the place of the last one");
+    return prove(c, err) && change_names(c, err);
+}
+
+/* Nothing that the next run would throw away stays on a disk that may be full. Of a first backup all is kept. */
+static void tidy_up(struct creating *c, const struct rv_error *err)
+{
+    struct rv_error none = { 0 };
+    if (c->top >= 0 && c->good && !c->in_place && (err->code == RV_E_CORRUPT || !can_go_on(c)))
+        clear_away(c, &none);
+}
 
 static bool open_top(struct creating *c, struct rv_error *err)
 {
@@ -284,16 +356,20 @@ bool rv_backup_create(struct rv_ctx *ctx, struct rv_lockdown *link, const struct
 {
     struct creating c = { .ctx = ctx, .link = link, .options = options, .out = out, .top = -1, .work = -1 };
     *out = (struct rv_created){ .folder = NULL };
-    bool fine = open_top(&c, err) && bring_previous_back(&c, err) && make_work(&c, err) && write_info(&c, err) &&
-                run_agent(&c, err);
-    if (fine)
-        rv_tell_step(ctx, "verify", "Reading the new backup back before it takes the place of the last one");
-    fine = fine && prove(&c, err) && change_names(&c, err);
+    bool fine = open_top(&c, err) && bring_previous_back(&c, err) && make_one(&c, err);
+    if (!fine && c.goes_on && err->code == RV_E_CORRUPT) {
+        rv_tell_note(ctx, "What was left of the broken-off backup is of no use; it is begun again");
+        fine = clear_away(&c, err) && make_one(&c, err);
+    }
     if (fine)
         out->folder = rv_path_join(options->to, c.udid, err);
+    else
+        tidy_up(&c, err);
     if (c.work >= 0)
         close(c.work);
     if (c.top >= 0)
         close(c.top);
-    return fine ? out->folder != NULL : rv_while(err, "backing the phone up into %s", options->to);
+    return fine ? out->folder != NULL
+                : rv_while(err, "backing the phone up into %s%s", options->to,
+                           c.good && !c.in_place ? " (the last good backup there is as it was)" : "");
 }

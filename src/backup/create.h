@@ -20,6 +20,7 @@ struct rv_created {
     char *folder; /* caller frees */
     struct rv_served served;
     bool incremental; /* began with the files of the last one */
+    bool went_on;     /* with what a broken-off run had left */
     bool encrypted, read_back;
     uint64_t files; /* of the index; 0: locked */
 };
@@ -46,5 +47,7 @@ bool rv_backup_change_password(struct rv_ctx *ctx, struct rv_lockdown *link, con
 
 /** Opens the backup agent; *major, *minor: of the phone's system. */
 struct rv_mb2 *rv_backup_agent(struct rv_lockdown *link, unsigned *major, unsigned *minor, struct rv_error *err);
+/** A conversation that ended before its answer: UNFINISHED with this advice, if anything had begun. */
+void rv_backup_broke_off(struct rv_error *err, bool begun, enum rv_advice advice);
 /** A text of lockdown; "" when it is not told. */
 void rv_backup_value(struct rv_lockdown *link, const char *domain, const char *key, char *out, size_t room);

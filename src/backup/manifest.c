@@ -6,6 +6,7 @@
 #include "backup/index.h"
 #include "backup/place.h"
 #include "base/file.h"
+#include "base/private.h"
 #include "base/text.h"
 #include "crypto/cbc.h"
 #include "crypto/digest.h"
@@ -24,8 +25,8 @@ enum { PIECE = 1 << 18, MBDB_MAX = 1 << 30 };
 struct rv_backup_index {
     sqlite3 *db;
     sqlite3_stmt *has;
-    char *path;   /* plain bytes of Manifest.db */
-    char *folder; /* of the private copy; NULL: the backup's own file is read */
+    char *path;             /* plain bytes of Manifest.db */
+    struct rv_private copy; /* none: the backup's own file is read */
     struct rv_blob *mbdb;
     uint8_t (*ids)[20]; /* of mbdb, sorted */
     uint64_t rows;
@@ -33,44 +34,24 @@ struct rv_backup_index {
 
 /* ---- the private copy ---- */
 
-static void remove_copy(struct rv_backup_index *x)
-{
-    static const char *const tails[] = { "", "-wal", "-shm", "-journal" };
-    for (size_t i = 0; x->folder != NULL && i < RV_COUNT(tails); i++) {
-        char path[RV_PLACE_MAX];
-        snprintf(path, sizeof path, "%s/Manifest.db%s", x->folder, tails[i]);
-        unlink(path);
-    }
-    if (x->folder != NULL)
-        rmdir(x->folder);
-}
-
 void rv_backup_index_free(struct rv_backup_index *x)
 {
     if (x == NULL)
         return;
     sqlite3_finalize(x->has);
     sqlite3_close(x->db);
-    remove_copy(x);
+    rv_private_remove(&x->copy);
     rv_blob_free(x->mbdb);
     rv_free(x->ids);
-    rv_free(x->folder);
     rv_free(x->path);
     rv_free(x);
 }
 
-static bool make_folder(struct rv_backup *b, struct rv_backup_index *x, struct rv_error *err)
+static bool make_folder(struct rv_backup_index *x, struct rv_error *err)
 {
-    const char *tmp = getenv("TMPDIR");
-    char path[RV_PLACE_MAX];
-    (void)b;
-    snprintf(path, sizeof path, "%s/revive-manifest-XXXXXX", tmp != NULL && *tmp == '/' ? tmp : "/var/tmp");
-    if (mkdtemp(path) == NULL)
-        return rv_fail_sys(err, RV_E_IO, errno, "making a private folder for the index");
-    x->folder = rv_text_copy(path);
-    if (x->folder == NULL)
-        return rv_fail_nomem(err);
-    x->path = rv_path_join(x->folder, "Manifest.db", err);
+    if (!rv_private_make(&x->copy, err))
+        return false;
+    x->path = rv_path_join(x->copy.path, "Manifest.db", err);
     return x->path != NULL;
 }
 
@@ -79,7 +60,7 @@ static bool copy_past_bad_spots(struct rv_backup *b, struct rv_backup_index *x, 
 {
     uint64_t unreadable = 0, at = 0;
     RV_AUTO(rv_blob) piece = rv_blob_new(PIECE, err);
-    RV_AUTO_TEXT path = rv_path_join(x->folder, name, err);
+    RV_AUTO_TEXT path = rv_path_join(x->copy.path, name, err);
     RV_AUTO_FD in = rv_place_open(b->dir, name, O_RDONLY, err);
     RV_AUTO_FD out = in < 0 || path == NULL ? -1 : open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (piece == NULL || in < 0 || out < 0)
@@ -98,9 +79,9 @@ static bool copy_past_bad_spots(struct rv_backup *b, struct rv_backup_index *x, 
 
 static bool copy_of(struct rv_backup *b, const struct rv_backup_index *x, const char *name, struct rv_error *err)
 {
-    RV_AUTO_FD to = open(x->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    RV_AUTO_FD to = open(x->copy.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return to >= 0 ? rv_place_copy(b->dir, name, to, name, err)
-                   : rv_fail_sys(err, RV_E_IO, errno, "opening %s", x->folder);
+                   : rv_fail_sys(err, RV_E_IO, errno, "opening %s", x->copy.path);
 }
 
 /* The last block's padding may be missing or wrong: the database says in its header how long it is. */
@@ -143,7 +124,7 @@ static bool decrypt_index(struct rv_backup *b, struct rv_backup_index *x, struct
         rv_fail(err, RV_E_DENIED, "the backup %s is encrypted: its password is needed", b->path);
         return rv_advise(err, RV_ADVICE_BACKUP_PASSWORD_NEEDED);
     }
-    if (!rv_backup_file_key(b->keys, wrapped, key, err) || !make_folder(b, x, err))
+    if (!rv_backup_file_key(b->keys, wrapped, key, err) || !make_folder(x, err))
         return rv_while(err, "opening the index of %s", b->path);
     RV_AUTO_FD in = rv_place_open(b->dir, "Manifest.db", O_RDONLY, err);
     RV_AUTO_FD out = in < 0 ? -1 : open(x->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -174,9 +155,9 @@ static bool settle_path(struct rv_backup *b, struct rv_backup_index *x, struct r
     if (wrapped.len > 0 && !is_plain(b))
         return decrypt_index(b, x, wrapped, err);
     if (exists(b, "Manifest.db-wal"))
-        return make_folder(b, x, err) && copy_of(b, x, "Manifest.db", err) && copy_of(b, x, "Manifest.db-wal", err);
+        return make_folder(x, err) && copy_of(b, x, "Manifest.db", err) && copy_of(b, x, "Manifest.db-wal", err);
     if (b->past_bad_spots)
-        return make_folder(b, x, err) && copy_past_bad_spots(b, x, "Manifest.db", err);
+        return make_folder(x, err) && copy_past_bad_spots(b, x, "Manifest.db", err);
     x->path = rv_path_join(b->path, "Manifest.db", err);
     return x->path != NULL;
 }
@@ -194,7 +175,7 @@ static bool open_db(struct rv_backup *b, struct rv_backup_index *x, struct rv_er
 {
     if (!settle_path(b, x, err))
         return false;
-    bool copy_with_log = x->folder != NULL && exists(b, "Manifest.db-wal");
+    bool copy_with_log = x->copy.path[0] != '\0' && exists(b, "Manifest.db-wal");
     if (rv_sqlite_open(x->path, !copy_with_log, &x->db) != SQLITE_OK)
         return fail_sql(x, err);
     sqlite3_exec(x->db, "PRAGMA cell_size_check=ON; PRAGMA trusted_schema=OFF; PRAGMA mmap_size=0", NULL, NULL, NULL);

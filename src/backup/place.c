@@ -184,28 +184,6 @@ bool rv_place_stat(int root, const char *name, struct stat *st, struct rv_error 
 
 /* ---- changing ---- */
 
-static bool remove_tree(int at, const char *leaf, unsigned depth, struct rv_error *err)
-{
-    if (unlinkat(at, leaf, 0) == 0 || errno == ENOENT)
-        return true;
-    if (errno != EISDIR && errno != EPERM)
-        return rv_fail_sys(err, RV_E_IO, errno, "removing %s", leaf);
-    if (depth > DEPTH_MAX)
-        return rv_fail(err, RV_E_LIMIT, "folders nest too deep to be removed: %s", leaf);
-    int fd = openat(at, leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    bool fine = dir != NULL || rv_fail_sys(err, RV_E_IO, errno, "removing the folder %s", leaf);
-    for (struct dirent *e; fine && (e = readdir(dir)) != NULL;)
-        fine = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
-               remove_tree(dirfd(dir), e->d_name, depth + 1, err);
-    if (dir != NULL)
-        closedir(dir);
-    else if (fd >= 0)
-        close(fd);
-    return fine &&
-           (unlinkat(at, leaf, AT_REMOVEDIR) == 0 || rv_fail_sys(err, RV_E_IO, errno, "removing the folder %s", leaf));
-}
-
 bool rv_place_remove(int root, const char *name, struct rv_error *err)
 {
     const char *leaf;
@@ -217,7 +195,7 @@ bool rv_place_remove(int root, const char *name, struct rv_error *err)
         *err = missing;
         return false;
     }
-    return remove_tree(parent, leaf, 0, err);
+    return rv_tree_remove(parent, leaf, err);
 }
 
 bool rv_place_move(int root, const char *from, const char *to, struct rv_error *err)
@@ -232,7 +210,7 @@ bool rv_place_move(int root, const char *from, const char *to, struct rv_error *
     int why = errno;
     if (why != EISDIR && why != ENOTEMPTY && why != EEXIST && why != ENOTDIR)
         return rv_fail_sys(err, why == ENOENT ? RV_E_NOT_FOUND : RV_E_IO, why, "moving %.80s", from);
-    return remove_tree(target, to_leaf, 0, err) && (renameat(source, from_leaf, target, to_leaf) == 0 ||
+    return rv_tree_remove(target, to_leaf, err) && (renameat(source, from_leaf, target, to_leaf) == 0 ||
                                                     rv_fail_sys(err, RV_E_IO, errno, "moving %.80s", from));
 }
 

@@ -9,6 +9,7 @@
 #include "backup/sorts.h"
 
 #include "base/file.h"
+#include "base/private.h"
 #include "crypto/cbc.h"
 #include "crypto/digest.h"
 #include "recover/sqlite_rebuild.h"
@@ -200,25 +201,17 @@ static bool save_database(struct rv_mending *m, const char *path, const char *sa
 }
 
 struct private_copy {
-    char folder[256], path[280], saved[280];
+    struct rv_private folder;
+    char path[RV_PRIVATE_PATH + 8], saved[RV_PRIVATE_PATH + 8];
 };
 
 static bool make_private(struct private_copy *p, struct rv_error *err)
 {
-    const char *tmp = getenv("TMPDIR");
-    snprintf(p->folder, sizeof p->folder, "%.200s/revive-mend-XXXXXX", tmp != NULL && *tmp == '/' ? tmp : "/var/tmp");
-    if (mkdtemp(p->folder) == NULL)
-        return rv_fail_sys(err, RV_E_IO, errno, "making a private folder");
-    snprintf(p->path, sizeof p->path, "%s/plain", p->folder);
-    snprintf(p->saved, sizeof p->saved, "%s/saved", p->folder);
+    if (!rv_private_make(&p->folder, err))
+        return false;
+    snprintf(p->path, sizeof p->path, "%s/plain", p->folder.path);
+    snprintf(p->saved, sizeof p->saved, "%s/saved", p->folder.path);
     return true;
-}
-
-static void remove_private(const struct private_copy *p)
-{
-    unlink(p->path);
-    unlink(p->saved);
-    rmdir(p->folder);
 }
 
 static bool mend_inside(struct rv_mending *m, const struct private_copy *p, struct rv_backup_row *row,
@@ -256,7 +249,7 @@ static bool put_mended(struct rv_mending *m, struct rv_backup_row *row, struct r
     else
         rv_fail_sys(err, RV_E_IO, errno, "making a private copy");
     fine = fine && mend_inside(m, &p, row, file, &x, digest, err);
-    remove_private(&p);
+    rv_private_remove(&p.folder);
     return fine;
 }
 
@@ -272,7 +265,7 @@ static bool is_sound_database(struct rv_mending *m, const struct rv_backup_row *
     bool sound = fd < 0 || !measure(m, row, fd, &again, &none) || rv_backup_database_sound(p.path, why, sizeof why);
     if (fd >= 0)
         close(fd);
-    remove_private(&p);
+    rv_private_remove(&p.folder);
     return sound;
 }
 

@@ -6,6 +6,7 @@
 #include "backup/mending.h"
 
 #include "base/file.h"
+#include "base/private.h"
 #include "crypto/cbc.h"
 #include "format/mbdb.h"
 
@@ -31,7 +32,8 @@ struct rv_index_writer {
     struct rv_mending *m;
     sqlite3 *db;
     sqlite3_stmt *put;
-    char folder[256], path[280]; /* private, plain */
+    struct rv_private folder; /* of plain bytes */
+    char path[RV_PRIVATE_PATH + 16];
     struct rv_buf mbdb;
 };
 
@@ -43,13 +45,9 @@ static bool fail_sql(struct rv_index_writer *w, struct rv_error *err)
 
 static bool begin_db(struct rv_index_writer *w, struct rv_error *err)
 {
-    const char *tmp = getenv("TMPDIR");
-    snprintf(w->folder, sizeof w->folder, "%.200s/revive-index-XXXXXX", tmp != NULL && *tmp == '/' ? tmp : "/var/tmp");
-    if (mkdtemp(w->folder) == NULL) {
-        w->folder[0] = '\0';
-        return rv_fail_sys(err, RV_E_IO, errno, "making a private folder for the new index");
-    }
-    snprintf(w->path, sizeof w->path, "%s/Manifest.db", w->folder);
+    if (!rv_private_make(&w->folder, err))
+        return false;
+    snprintf(w->path, sizeof w->path, "%s/Manifest.db", w->folder.path);
     if (sqlite3_open(w->path, &w->db) != SQLITE_OK ||
         sqlite3_exec(w->db, rv_index_schema, NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_exec(w->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK ||
@@ -76,10 +74,7 @@ void rv_index_writer_free(struct rv_index_writer *w)
         return;
     sqlite3_finalize(w->put);
     sqlite3_close(w->db);
-    if (w->folder[0] != '\0') {
-        unlink(w->path);
-        rmdir(w->folder);
-    }
+    rv_private_remove(&w->folder);
     rv_buf_clear(&w->mbdb);
     rv_free(w);
 }

@@ -101,8 +101,17 @@ static const char *text_at(plist_t array, uint32_t i)
     return node != NULL && plist_get_node_type(node) == PLIST_STRING ? plist_get_string_ptr(node, NULL) : NULL;
 }
 
+/* A disk that is full or fails is this computer's own trouble; what was asked for and is not there is none. */
+static void note_trouble(struct rv_serving *s, const struct rv_error *why)
+{
+    if (s->trouble.code == RV_OK && why->sys != 0 && why->code != RV_E_NOT_FOUND)
+        s->trouble = *why;
+}
+
 static bool answer(struct rv_serving *s, bool fine, const struct rv_error *why, struct rv_error *err)
 {
+    if (!fine)
+        note_trouble(s, why);
     return rv_mb2_answer(s->link, fine ? RV_MB2_FINE : status_of(why), fine ? NULL : why->text[0], NULL, err);
 }
 
@@ -271,6 +280,7 @@ static bool send_file(struct rv_serving *s, const char *path, plist_t failures, 
         s->count.files_out++;
         return rv_mb2_send_block(s->link, RV_MB2_SUCCESS, rv_span(NULL, 0), err);
     }
+    note_trouble(s, &why);
     plist_t one = plist_new_dict();
     plist_dict_set_item(one, "DLFileErrorString", plist_new_string(why.text[0]));
     plist_dict_set_item(one, "DLFileErrorCode", plist_new_uint((uint64_t)(int64_t)status_of(&why)));
@@ -318,6 +328,8 @@ static bool do_list(struct rv_serving *s, plist_t message, struct rv_error *err)
     struct rv_error why = { 0 };
     plist_t list = plist_new_dict();
     bool fine = may_touch(s, path, false, &why) && rv_place_each(s->root, path, list_entry, list, &why);
+    if (!fine)
+        note_trouble(s, &why);
     return rv_mb2_answer(s->link, fine || why.code == RV_E_NOT_FOUND ? RV_MB2_FINE : status_of(&why),
                          fine || why.code == RV_E_NOT_FOUND ? NULL : why.text[0], list, err);
 }
@@ -426,18 +438,28 @@ static plist_t next_message(struct rv_serving *s, bool first, struct rv_error *e
     return NULL;
 }
 
-static bool take_response(plist_t message, struct rv_error *err)
+/* Numbers with which a device answers that the host could not read or write. Source: public reports; see above. */
+static bool is_of_the_host(int64_t code)
+{
+    return code == 2 || (code >= 100 && code <= 105) || code == 205;
+}
+
+static bool take_response(struct rv_serving *s, plist_t message, struct rv_error *err)
 {
     plist_t dict = plist_array_get_item(message, 1);
     int64_t code = -1;
     if (rv_plist_int(dict, "ErrorCode", &code) && code == 0)
         return true;
-    return rv_backup_refused(code, rv_plist_text(dict, "ErrorDescription"), err);
+    if (s->trouble.code == RV_OK || !is_of_the_host(code))
+        return rv_backup_refused(code, rv_plist_text(dict, "ErrorDescription"), err);
+    *err = s->trouble;
+    return rv_while(err, "serving the device, which then answered %lld", (long long)code);
 }
 
 bool rv_backup_serve(struct rv_serving *s, plist_t request, struct rv_error *err)
 {
     bool first = true;
+    s->asked = true;
     if (!rv_mb2_request(s->link, request, err))
         return false;
     for (;; first = false) {
@@ -446,7 +468,7 @@ bool rv_backup_serve(struct rv_serving *s, plist_t request, struct rv_error *err
             return false;
         const char *name = rv_mb2_name(message);
         if (strcmp(name, "DLMessageProcessMessage") == 0)
-            return take_response(message, err);
+            return take_response(s, message, err);
         if (strcmp(name, "DLMessageDisconnect") == 0)
             return rv_fail(err, RV_E_GONE, "the device ended the conversation without an answer");
         size_t i = 0;

@@ -17,7 +17,9 @@ struct rv_serving {
     bool read_only;
     bool may_ask_passcode; /* iOS 16.1 and later: say so when it is silent */
     bool in_parts;         /* only what changed comes: what the device announces is more than that */
+    bool asked;            /* the request has left, or part of it */
     struct rv_served count;
+    struct rv_error trouble;     /* the first of this computer's disk: the device tells of it as a number of its own */
     uint64_t announced, told_ms; /* bytes the device says will come; when progress was told last */
 };
 

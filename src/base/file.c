@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,6 +10,8 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { TREE_DEPTH_MAX = 64 };
 
 struct rv_blob *rv_file_read(const char *path, size_t cap_bytes, struct rv_error *err)
 {
@@ -190,6 +193,33 @@ bool rv_dir_make(const char *path, struct rv_error *err)
         if (old == '\0')
             return true;
     }
+}
+
+static bool remove_tree(int at, const char *leaf, unsigned depth, struct rv_error *err)
+{
+    if (unlinkat(at, leaf, 0) == 0 || errno == ENOENT)
+        return true;
+    if (errno != EISDIR && errno != EPERM)
+        return rv_fail_sys(err, RV_E_IO, errno, "removing %s", leaf);
+    if (depth > TREE_DEPTH_MAX)
+        return rv_fail(err, RV_E_LIMIT, "folders nest too deep to be removed: %s", leaf);
+    int fd = openat(at, leaf, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    bool fine = dir != NULL || rv_fail_sys(err, RV_E_IO, errno, "removing the folder %s", leaf);
+    for (struct dirent *e; fine && (e = readdir(dir)) != NULL;)
+        fine = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+               remove_tree(dirfd(dir), e->d_name, depth + 1, err);
+    if (dir != NULL)
+        closedir(dir);
+    else if (fd >= 0)
+        close(fd);
+    return fine &&
+           (unlinkat(at, leaf, AT_REMOVEDIR) == 0 || rv_fail_sys(err, RV_E_IO, errno, "removing the folder %s", leaf));
+}
+
+bool rv_tree_remove(int at, const char *name, struct rv_error *err)
+{
+    return remove_tree(at, name, 0, err);
 }
 
 bool rv_file_exists(const char *path)

@@ -41,6 +41,8 @@ bool rv_file_lock(const char *path, int *fd, struct rv_error *err);
 
 /** mkdir -p with mode 0700 for what is missing. */
 bool rv_dir_make(const char *path, struct rv_error *err);
+/** A file or a whole tree below a folder; links are not followed, what is not there is no error. */
+bool rv_tree_remove(int at, const char *name, struct rv_error *err);
 bool rv_file_exists(const char *path);
 
 /** "a/b" joined into new memory, or NULL. */

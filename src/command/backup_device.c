@@ -51,6 +51,7 @@ static bool run_create(struct rv_run *run, struct rv_error *err)
         json_object_set_new(run->result, "encrypted", json_boolean(made.encrypted));
         json_object_set_new(run->result, "read_back", json_boolean(made.read_back));
         json_object_set_new(run->result, "incremental", json_boolean(made.incremental));
+        json_object_set_new(run->result, "went_on", json_boolean(made.went_on));
     }
     rv_json_set_count(run->result, "files_received", made.served.files_in);
     rv_json_set_count(run->result, "bytes_received", made.served.bytes_in);

@@ -2,6 +2,7 @@
 /* `revive backup repair`: a new backup beside the damaged one, checked, and a list of what was lost. */
 #include "backup/proof.h"
 #include "backup/repair.h"
+#include "base/file.h"
 #include "command/backup_pick.h"
 #include "command/device_json.h"
 #include "command/verbs.h"
@@ -11,8 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { PATH_ROOM = 4200 };
 
 static void set_repaired(json_t *result, const struct rv_repaired *r, const struct rv_findings *lost)
 {
@@ -65,19 +69,42 @@ static bool prove(void *context, const char *folder, struct rv_error *err)
     return fine;
 }
 
-/* --in-place: the new one takes the old one's name, the old one stays beside it under another. */
+static bool is_free(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) != 0 && errno == ENOENT;
+}
+
+/* "BACKUP.damaged-20260102-030405", or the next second's. */
+static void name_undo(const char *path, char *out, size_t room)
+{
+    char date[32] = "";
+    struct tm tm;
+    time_t at = time(NULL);
+    do {
+        if (gmtime_r(&at, &tm) != NULL)
+            strftime(date, sizeof date, "%Y%m%d-%H%M%S", &tm);
+        snprintf(out, room, "%s.damaged-%s", path, date);
+        at++;
+    } while (!is_free(out));
+}
+
+/*
+ * --in-place: the new one takes the old one's name, the old one stays beside it under another. While the names change
+ * the one beside is called so: a run that is broken off there leaves the damaged one, or its mended copy, and the next
+ * one keeps it whichever it is.
+ */
+static const char changing[] = "changing";
+
 static bool swap(struct rv_run *run, struct rv_backup *b, const struct rv_repaired *r, const char *work,
                  struct rv_error *err)
 {
-    char undo[4200], date[32] = "";
-    time_t now = time(NULL);
-    struct tm tm;
-    if (gmtime_r(&now, &tm) != NULL)
-        strftime(date, sizeof date, "%Y%m%d-%H%M%S", &tm);
-    snprintf(undo, sizeof undo, "%s.damaged-%s", b->path, date);
-    if (renameat2(AT_FDCWD, b->path, AT_FDCWD, r->folder, RENAME_EXCHANGE) != 0)
+    char undo[PATH_ROOM], between[PATH_ROOM + 16];
+    name_undo(b->path, undo, sizeof undo);
+    snprintf(between, sizeof between, "%s/%s", work, changing);
+    if (rename(r->folder, between) != 0 || renameat2(AT_FDCWD, b->path, AT_FDCWD, between, RENAME_EXCHANGE) != 0)
         return rv_fail_sys(err, RV_E_IO, errno, "changing %s for the mended backup", b->path);
-    if (rename(r->folder, undo) != 0)
+    if (rename(between, undo) != 0)
         return rv_fail_sys(err, RV_E_IO, errno, "giving the damaged backup the name %s", undo);
     rmdir(work);
     json_object_set_new(run->result, "repaired", json_string(b->path));
@@ -85,9 +112,20 @@ static bool swap(struct rv_run *run, struct rv_backup *b, const struct rv_repair
     return true;
 }
 
+/* What an earlier --in-place left when it was broken off: a copy that was not taken yet goes. */
+static bool settle_earlier(const struct rv_backup *b, const char *work, struct rv_error *err)
+{
+    char undo[PATH_ROOM], between[PATH_ROOM + 16];
+    name_undo(b->path, undo, sizeof undo);
+    snprintf(between, sizeof between, "%s/%s", work, changing);
+    if (rename(between, undo) != 0 && errno != ENOENT)
+        return rv_fail_sys(err, RV_E_IO, errno, "giving what an earlier repair left the name %s", undo);
+    return rv_tree_remove(AT_FDCWD, work, err);
+}
+
 static bool repair(struct rv_run *run, struct rv_backup *b, const char *password, struct rv_error *err)
 {
-    char beside[4200];
+    char beside[PATH_ROOM];
     bool in_place = rv_arg_flag(run->args, "in-place");
     const char *to = rv_arg(run->args, "to");
     struct rv_findings lost;
@@ -100,7 +138,8 @@ static bool repair(struct rv_run *run, struct rv_backup *b, const char *password
                                          .password = password,
                                          .link = in_place || rv_arg_flag(run->args, "link") };
     rv_findings_init(&lost);
-    bool fine = rv_backup_repair(b, &options, &lost, &r, err);
+    r = (struct rv_repaired){ .folder = NULL };
+    bool fine = (!in_place || settle_earlier(b, beside, err)) && rv_backup_repair(b, &options, &lost, &r, err);
     set_repaired(run->result, &r, &lost);
     fine = fine && (!in_place || swap(run, b, &r, beside, err));
     if (fine)

@@ -83,20 +83,44 @@ const struct rv_command rv_verb_backup_diff = {
 
 /* ---- delete ---- */
 
+static const char deleting[] = ".deleting";
+
+static int open_parent(const char *path, struct rv_error *err)
+{
+    char parent[PATH_ROOM];
+    snprintf(parent, sizeof parent, "%s", path);
+    char *slash = strrchr(parent, '/');
+    if (slash != NULL)
+        slash[slash == parent] = '\0';
+    int top = open(slash == NULL ? "." : parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (top < 0)
+        rv_fail_sys(err, RV_E_IO, errno, "opening the folder of %s", path);
+    return top;
+}
+
+static bool finish_one(void *context, const char *name, const struct stat *st, struct rv_error *err)
+{
+    size_t len = strlen(name), end = sizeof deleting - 1;
+    if (name[0] != '.' || len <= end + 1 || strcmp(name + len - end, deleting) != 0 || !S_ISDIR(st->st_mode))
+        return true;
+    return rv_place_remove(*(int *)context, name, err);
+}
+
+/* Deletions of this folder that were broken off. */
+static bool finish_deletions(int top, struct rv_error *err)
+{
+    return rv_place_each(top, ".", finish_one, &top, err);
+}
+
 /* One step out of sight, so that half a backup is never found under the name of a whole one. */
 static bool remove_folder(const char *path, struct rv_error *err)
 {
-    char parent[PATH_ROOM], hidden[RV_PLACE_PART_MAX + 16];
-    snprintf(parent, sizeof parent, "%s", path);
-    char *slash = strrchr(parent, '/');
-    const char *name = slash != NULL ? slash + 1 : path;
-    RV_AUTO_FD top = open(slash == NULL     ? "."
-                          : slash == parent ? "/"
-                                            : (*slash = '\0', parent),
-                          O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (top < 0)
-        return rv_fail_sys(err, RV_E_IO, errno, "opening the folder of %s", path);
-    snprintf(hidden, sizeof hidden, ".%.200s.deleting", name);
+    char hidden[RV_PLACE_PART_MAX + 16];
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+    RV_AUTO_FD top = open_parent(path, err);
+    if (top < 0 || !finish_deletions(top, err))
+        return false;
+    snprintf(hidden, sizeof hidden, ".%.200s%s", name, deleting);
     if (renameat(top, name, top, hidden) != 0)
         return rv_fail_sys(err, RV_E_IO, errno, "taking %s away", path);
     return rv_place_remove(top, hidden, err);
@@ -218,10 +242,14 @@ static bool run_prune(struct rv_run *run, struct rv_error *err)
     json_object_set_new(run->result, "deleted", gone);
     struct rv_question question = { .id = "backup-prune",
                                     .text = "Older finished backups of each phone are deleted for good." };
-    bool fine = rv_backup_find(run->ctx, rv_arg(run->args, "in"), find_one, p, err);
+    const char *in = rv_arg(run->args, "in");
+    bool fine = rv_backup_find(run->ctx, in, find_one, p, err);
     if (p->count > 1)
         qsort(p->list, p->count, sizeof p->list[0], newest_first);
-    fine = fine && (rv_arg_flag(run->args, "dry-run") || rv_ask(run->ctx, &question, err)) && prune(p, keep, gone, err);
+    bool dry = rv_arg_flag(run->args, "dry-run");
+    fine = fine && (dry || rv_ask(run->ctx, &question, err)) && prune(p, keep, gone, err);
+    RV_AUTO_FD top = fine && !dry && in != NULL ? open(in, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    fine = fine && (top < 0 || finish_deletions(top, err));
     for (size_t i = 0; i < p->count; i++) {
         rv_free(p->list[i].path);
         rv_free(p->list[i].udid);
