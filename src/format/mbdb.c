@@ -23,10 +23,13 @@ static struct rv_span read_string(struct rv_reader *r)
 
 static bool take_text(struct rv_span in, char *out, size_t room)
 {
-    if (in.len >= room || (in.len > 0 && memchr(in.ptr, '\0', in.len) != NULL))
+    if (in.len >= room)
         return false;
-    if (in.len > 0)
-        memcpy(out, in.ptr, in.len);
+    for (size_t i = 0; i < in.len; i++) {
+        out[i] = (char)in.ptr[i];
+        if (out[i] == '\0')
+            return false;
+    }
     out[in.len] = '\0';
     return true;
 }
