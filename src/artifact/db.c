@@ -62,6 +62,7 @@ static bool open_library(struct rv_db *db, const char *path, bool immutable, str
     sqlite3_db_config(db->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_db_config(db->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
     sqlite3_collation_needed(db->db, NULL, need_collation);
+    sqlite3_exec(db->db, "PRAGMA cache_size=-16000", NULL, NULL, NULL); /* rows are asked for out of their order */
     sqlite3_progress_handler(db->db, 100000, stop_when_asked, db);
     return true;
 }

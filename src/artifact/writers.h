@@ -5,4 +5,4 @@
 #include "artifact/export.h"
 
 extern const struct rv_writer rv_writer_bookmarks, rv_writer_csv, rv_writer_html, rv_writer_icalendar, rv_writer_jsonl,
-    rv_writer_markdown, rv_writer_media, rv_writer_vcard, rv_writer_vcard4;
+    rv_writer_mbox, rv_writer_markdown, rv_writer_media, rv_writer_vcard, rv_writer_vcard4;

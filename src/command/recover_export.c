@@ -175,7 +175,7 @@ static const struct rv_option options[] = {
     { "to", 0, "FOLDER", "where the files go; not inside the source" },
     RV_RECOVER_FILTERS,
     { "format", 0, "F",
-      "instead of what fits the type best: html, vcard, vcard4, icalendar, markdown, originals, bookmarks, csv, "
+      "instead of what fits the type best: html, vcard, vcard4, icalendar, markdown, originals, bookmarks, mbox, csv, "
       "jsonl" },
     { "all-rows", 0, NULL, "earlier versions of living records too" },
     { "plain-cells", 0, NULL, "CSV cells that begin with = + - @ as they are; without it they are made inert" },
