@@ -51,7 +51,8 @@ def lay(folder):
         return
     print(f"laying a life of {int(SIZES['messages'] * SCALE):,} messages and {int(SIZES['photos'] * SCALE):,} photos ...", flush=True)
     shutil.rmtree(folder, ignore_errors=True)
-    Big(folder, attachments=int(ATTACHMENTS * SCALE))
+    # a process of its own: a child's peak memory begins with that of the one that starts it
+    subprocess.run([sys.executable, __file__, "--lay", folder], check=True)
     with open(os.path.join(folder, "laid"), "w", encoding="utf-8") as file:
         file.write("whole\n")
 
@@ -108,6 +109,9 @@ def one_kind(program, source, kind, work):
 
 
 def main():
+    if sys.argv[1] == "--lay":
+        Big(sys.argv[2], attachments=int(ATTACHMENTS * SCALE))
+        return
     program = os.path.abspath(sys.argv[1])
     keep = os.environ.get("REVIVE_BENCH_FOLDER")
     with tempfile.TemporaryDirectory(prefix="revive-bench-") as work:

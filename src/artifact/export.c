@@ -14,8 +14,17 @@
 #include <unistd.h>
 
 const struct rv_writer *const rv_writers[] = {
-    &rv_writer_html,  &rv_writer_vcard,     &rv_writer_vcard4, &rv_writer_icalendar, &rv_writer_markdown,
-    &rv_writer_media, &rv_writer_bookmarks, &rv_writer_csv,    &rv_writer_jsonl,     &rv_writer_mbox,   NULL,
+    &rv_writer_html,
+    &rv_writer_vcard,
+    &rv_writer_vcard4,
+    &rv_writer_icalendar,
+    &rv_writer_markdown,
+    &rv_writer_media,
+    &rv_writer_bookmarks,
+    &rv_writer_csv,
+    &rv_writer_jsonl,
+    &rv_writer_mbox,
+    NULL,
 };
 
 const struct rv_writer *rv_writer_find(const struct rv_artifact *artifact, const char *format)
