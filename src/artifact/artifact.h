@@ -45,6 +45,7 @@ struct rv_artifact {
     const char *absent;         /* why there may be none, in plain words */
     const char *const *columns; /* of a table in the terminal: keys of a record, NULL-terminated */
     const char *const *cells;   /* of CSV; NULL: the same */
+    bool on_request;            /* only when its name is said: places of a person's home, secrets */
 };
 extern const struct rv_artifact *const rv_artifacts[]; /* in the order that they are shown; NULL-terminated */
 const struct rv_artifact *rv_artifact_find(const char *type);

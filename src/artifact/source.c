@@ -29,14 +29,17 @@ void rv_source_file_clear(struct rv_source_file *file)
 bool rv_path_matches(const char *pattern, const char *path)
 {
     const char *star = NULL, *back = NULL;
+    bool deep = false;
     while (*path != '\0') {
         if (*pattern == '*') {
-            star = ++pattern;
+            deep = pattern[1] == '*';
+            pattern += deep ? 2 : 1;
+            star = pattern;
             back = path;
         } else if (*pattern == *path) {
             pattern++;
             path++;
-        } else if (star != NULL && *back != '/') {
+        } else if (star != NULL && (deep || *back != '/')) {
             pattern = star;
             path = ++back;
         } else {

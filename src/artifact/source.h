@@ -12,8 +12,8 @@
 
 /* Where a type's file lies on the phone. */
 struct rv_place {
-    const char *domain;
-    const char *path;   /* relative; '*' stands for any characters of one name */
+    const char *domain; /* "AppDomain-*": of all apps, with a path that has a '*' too */
+    const char *path;   /* relative; '*' stands for any characters of one name, "**" for any at all */
     const char *tables; /* by which it is known whatever its name: "chat message"; NULL: by its name only */
 };
 
@@ -97,7 +97,7 @@ bool rv_source_folder_open(struct rv_source *source, struct rv_error *err);
 
 /** Has the database at `path` all tables of the list "a b c"? */
 bool rv_database_has_tables(const char *path, bool immutable, const char *tables);
-/** '*' in the pattern stands for any characters but '/'. */
+/** '*' in the pattern stands for any characters but '/', "**" for any. */
 bool rv_path_matches(const char *pattern, const char *path);
 
 /** A source of another kind: what it is made of stays with the caller's kind. */

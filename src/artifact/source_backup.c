@@ -111,7 +111,7 @@ static bool backup_each(struct rv_source *source, const struct rv_place *place, 
         return row == NULL || give(row, found, context, err);
     }
     for (size_t i = 0; i < o->count; i++)
-        if (strcmp(o->rows[i].domain, place->domain) == 0 && rv_path_matches(place->path, o->rows[i].path) &&
+        if (rv_path_matches(place->domain, o->rows[i].domain) && rv_path_matches(place->path, o->rows[i].path) &&
             !give(&o->rows[i], found, context, err))
             return false;
     return true;

@@ -213,6 +213,21 @@ struct search {
     size_t given;
 };
 
+/* Of all domains: only where the folder has one folder for each. */
+static bool give_of_domains(struct search *s, struct rv_error *err)
+{
+    const struct folder *f = s->source->own;
+    for (size_t i = 0; i < f->count; i++) {
+        const char *path = f->paths[i] + f->root;
+        const char *slash = strchr(path, '/');
+        RV_AUTO_TEXT domain = slash != NULL ? rv_text_copy_n(path, (size_t)(slash - path)) : NULL;
+        if (domain != NULL && rv_path_matches(s->place->domain, domain) && rv_path_matches(s->place->path, slash + 1) &&
+            !give(f->paths[i], domain, slash + 1, s->found, s->context, err))
+            return false;
+    }
+    return true;
+}
+
 static bool give_matches(struct search *s, struct rv_error *err)
 {
     const struct folder *f = s->source->own;
@@ -330,6 +345,8 @@ static bool folder_each(struct rv_source *source, const struct rv_place *place, 
 {
     struct search s = { source, place, found, context, 0 };
     bool pattern = strchr(place->path, '*') != NULL;
+    if (strchr(place->domain, '*') != NULL)
+        return index_folder(source, err) && give_of_domains(&s, err);
     if (pattern ? !index_folder(source, err) || !give_matches(&s, err) : !give_one(&s, err))
         return false;
     if (s.given > 0 || place->tables == NULL)

@@ -4,11 +4,31 @@
  */
 #include "artifact/html.h"
 #include "artifact/writers.h"
+#include "base/text.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* TYPE/APP/its folders, each a safe name. */
+static void app_folder(const char *type, const char *sort, const json_t *record, char *folder, size_t size)
+{
+    char part[RV_NAME_MAX], leaf[RV_NAME_MAX + 8];
+    size_t n = (size_t)snprintf(folder, size, "%s%s", type, sort);
+    snprintf(part, sizeof part, "%.100s", rv_get(record, "app"));
+    for (const char *at = rv_get(record, "folder");; at += strspn(at, "/")) {
+        rv_path_safe_leaf(part, leaf, 100);
+        if (n + strlen(leaf) + 2 >= size)
+            return;
+        n += (size_t)snprintf(folder + n, size - n, "/%s", leaf);
+        size_t length = strcspn(at, "/");
+        if (length == 0)
+            return;
+        snprintf(part, sizeof part, "%.*s", length < 100 ? (int)length : 100, at);
+        at += length;
+    }
+}
 
 /* YYYY/MM, and apart what a person had hidden or thrown away. */
 static void folder_of(const struct rv_export *out, const json_t *record, char *folder, size_t size)
@@ -18,6 +38,10 @@ static void folder_of(const struct rv_export *out, const json_t *record, char *f
                        : rv_record_comes_late(record)                    ? "/Deleted"
                        : json_is_true(json_object_get(record, "hidden")) ? "/Hidden"
                                                                          : "";
+    if (*rv_get(record, "app") != '\0') { /* files of apps: their own folders */
+        app_folder(out->job->artifact->type, sort, record, folder, size);
+        return;
+    }
     if (strlen(date) >= 7)
         snprintf(folder, size, "%s%s/%.4s/%.2s", out->job->artifact->type, sort, date, date + 5);
     else
@@ -114,7 +138,7 @@ static bool is_picture(const struct rv_export *out)
 static bool write_media(struct rv_export *out, json_t *record, struct rv_error *err)
 {
     static const char *const keys[] = { "original", "live_video_file", "edited_file", "audio" };
-    char folder[200], name[RV_NAME_MAX + 32], first[RV_NAME_MAX + 32] = "";
+    char folder[1024], name[RV_NAME_MAX + 32], first[RV_NAME_MAX + 32] = "";
     double date = 0;
     rv_time_parse(rv_get(record, "date"), &date);
     folder_of(out, record, folder, sizeof folder);
@@ -127,8 +151,9 @@ static bool write_media(struct rv_export *out, json_t *record, struct rv_error *
         if (*first == '\0')
             snprintf(first, sizeof first, "%s", name);
     }
-    return (*first == '\0' || (put_sidecar(out, record, folder, first, err) &&
-                               (!is_picture(out) || put_xmp(out, record, folder, first, err)))) &&
+    bool bare = *first == '\0' || *rv_get(record, "app") != '\0'; /* an app's file stands for itself */
+    return (bare || (put_sidecar(out, record, folder, first, err) &&
+                     (!is_picture(out) || put_xmp(out, record, folder, first, err)))) &&
            rv_writer_csv.record(out, record, err);
 }
 

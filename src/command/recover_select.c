@@ -77,8 +77,8 @@ bool rv_selection_read(const struct rv_args *args, struct rv_selection *out, str
     *out = (struct rv_selection){ .older = rv_arg_flag(args, "all-rows"),
                                   .with = rv_arg(args, "with"),
                                   .search = rv_arg(args, "search") };
-    for (size_t i = 0; types == NULL && i < RV_COUNT(out->types); i++)
-        out->types[i] = true;
+    for (size_t i = 0; types == NULL && rv_artifacts[i] != NULL && i < RV_COUNT(out->types); i++)
+        out->types[i] = !rv_artifacts[i]->on_request;
     bool deleted = rv_arg_flag(args, "deleted");
     for (size_t i = 0; states == NULL && i < RV_RECORD_STATES; i++)
         out->states[i] = !deleted || i != RV_LIVE;

@@ -222,7 +222,7 @@ def photos_leave_as_originals_with_their_times_and_what_is_known():
         row, = asks.export(PROGRAM, source, target)["types"]
         assert (row["media_copied"], row["media_not_found"]) == (4, 1)
         place = os.path.join(target, "photos/2024/03")
-        assert {n for n in os.listdir(place) if not n.endswith(".json")} == {"IMG_0001.JPG", "IMG_0001.MOV", "IMG_0001 (edited).jpg"}
+        assert {n for n in os.listdir(place) if not n.endswith((".json", ".xmp"))} == {"IMG_0001.JPG", "IMG_0001.MOV", "IMG_0001 (edited).jpg"}
         assert int(os.stat(os.path.join(place, "IMG_0001.JPG")).st_mtime) == MARCH_1
         assert os.path.exists(os.path.join(target, "photos/Recently Deleted/2024/03/IMG_0002.JPG"))
         with open(os.path.join(place, "IMG_0001.JPG.json"), encoding="utf-8") as file:

@@ -8,7 +8,11 @@ those of the collection (expected.json beside a sample, its SOURCES.md) or of a 
 """
 import json
 import os
+import plistlib
+import shutil
+import sqlite3
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from tap import Skip, Tap  # pylint: disable=wrong-import-position
@@ -224,6 +228,65 @@ def a_small_real_backup_of_ios_14_is_searched_by_its_index():
     same("tabs", "mini_backup_ios14", (1, 1), (tabs["files"], tabs["live"]))
     photos = asks.scan(PROGRAM, place, "photos")
     assert photos["files"] == 0 and "not complete" in photos["why"][0], photos
+
+
+def asked(question, *path):
+    """A query by Python's own library, of a copy with its log."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in os.listdir(os.path.dirname(sample(*path))):
+            if name.startswith(path[-1]):
+                shutil.copy(os.path.join(os.path.dirname(sample(*path)), name), folder)
+        con = sqlite3.connect(os.path.join(folder, path[-1]))
+        rows = con.execute(question).fetchall()
+        con.close()
+        return rows
+
+
+@TAP.test
+def accounts_of_ios_15_are_those_that_a_query_gives():
+    wanted = asked("SELECT a.ZIDENTIFIER, a.ZUSERNAME, t.ZIDENTIFIER FROM ZACCOUNT a JOIN ZACCOUNTTYPE t ON t.Z_PK=a.ZACCOUNTTYPE",
+                   "accounts", "josh_ios15_ffs", "Accounts3.sqlite")
+    found = [(r["id"], r.get("user"), r["kind_id"]) for r in listed("accounts", "accounts", "josh_ios15_ffs", more=("--state", "live"))]
+    same("accounts", "josh_ios15_ffs", len(wanted), len(found))
+    assert sorted(wanted, key=str) == sorted(found, key=str)
+
+
+@TAP.test
+def health_of_ios_13_is_that_of_expected_json():
+    wanted = expected("health", "made_ios13")
+    found = listed("health", "health", "made_ios13", more=("--state", "live"))
+    by_kind = {kind: [r for r in found if r.get("kind") == kind] for kind in ("steps", "heart rate", "workout")}
+    same("health", "made_ios13 steps", wanted["steps_total"], sum(r["value"] for r in by_kind["steps"]))
+    same("health", "made_ios13 counts", wanted["counts"], {"steps": len(by_kind["steps"]), "heart_rate": len(by_kind["heart rate"])})
+    assert abs(sum(r["value"] for r in by_kind["heart rate"]) / 30 - wanted["heart_rate_mean_bpm"]) < 0.001
+    same("health", "made_ios13 workouts", [{"activity": w["activity"], "duration_s": w["duration_s"], "start": w["start"]} for w in wanted["workouts"]],
+         [{"activity": r["activity"], "duration_s": int(r["duration"]), "start": r["date"]} for r in by_kind["workout"]])
+
+
+@TAP.test
+def messages_of_kik_are_those_that_a_query_gives():
+    wanted = asked("SELECT m.ZSTANZAID, m.ZBODY, u.ZJID, m.ZTYPE=2 FROM ZKIKMESSAGE m LEFT JOIN ZKIKUSER u ON u.Z_PK=m.ZUSER", "other_apps", "kik", "kik.sqlite")
+    found = [(r.get("guid"), r.get("text"), r["chat"]["id"], int(r["from_me"])) for r in listed("kik", "other_apps", "kik", more=("--state", "live"))]
+    same("kik", "kik", len(wanted), len(found))
+    assert sorted(((a, b or None, c or "unknown", d) for a, b, c, d in wanted), key=str) == sorted(found, key=str)
+
+
+@TAP.test
+def hours_of_screen_time_are_those_that_a_query_gives():
+    wanted, = asked("SELECT count(*), sum(ZTOTALTIMEINSECONDS) FROM ZUSAGETIMEDITEM", "screentime", "RMAdminStore-Local.sqlite")
+    found = listed("screen-time", "screentime", more=("--state", "live"))
+    same("screen-time", "RMAdminStore-Local", wanted, (len(found), sum(r["seconds"] for r in found)))
+
+
+@TAP.test
+def wifi_networks_are_listed_only_when_they_are_named():
+    for name in ("belkasoft_ctf6_ios_device1", "josh_ios15_ffs"):
+        with open(sample("wifi_cellular", name, "com.apple.wifi.known-networks.plist"), "rb") as file:
+            wanted = {value["SSID"].decode() for value in plistlib.load(file).values() if isinstance(value, dict) and "SSID" in value}
+        found = {r["name"] for r in listed("wifi", "wifi_cellular", name)}
+        same("wifi", name, wanted, found)
+        done = asks.revive(PROGRAM, "recover", "scan", "--from", sample("wifi_cellular", name), "--json")
+        assert "wifi" not in [row["type"] for row in json.loads(done.stdout.decode().splitlines()[-1])["types"]]
 
 
 if __name__ == "__main__":
