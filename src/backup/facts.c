@@ -103,10 +103,17 @@ static void count_in(struct rv_backup_part *part, uint64_t bytes)
     part->bytes += bytes;
 }
 
+struct counting {
+    struct rv_backup_content content;
+    struct rv_ctx *ctx;
+};
+
 static bool count_row(void *context, const struct rv_backup_row *row, struct rv_error *err)
 {
-    struct rv_backup_content *c = context;
-    (void)err;
+    struct counting *counting = context;
+    struct rv_backup_content *c = &counting->content;
+    if (!rv_cancel_point(&counting->ctx->cancel, err))
+        return false;
     if ((row->flags & RV_MBFILE_FILE) == 0)
         return true;
     uint64_t bytes = row->file != NULL ? row->file->size : 0;
@@ -126,11 +133,11 @@ static int by_bytes(const void *a, const void *b)
 
 bool rv_backup_content_read(struct rv_backup *b, struct rv_backup_content *out, struct rv_error *err)
 {
-    struct rv_backup_content c = { .newest = 0 };
+    struct counting c = { .ctx = b->ctx };
     bool fine = rv_backup_each(b, count_row, &c, err);
-    if (c.domain_count > 1)
-        qsort(c.domains, c.domain_count, sizeof *c.domains, by_bytes);
-    *out = c;
+    if (c.content.domain_count > 1)
+        qsort(c.content.domains, c.content.domain_count, sizeof *c.content.domains, by_bytes);
+    *out = c.content;
     return fine;
 }
 

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { PATH_ROOM = 4096, ENTRIES_MAX = 4096 };
+enum { PATH_ROOM = 4096, ENTRIES_MAX = 4096, FOUND_MAX = 4096 };
 
 /* Below a home; sources: Apple's support pages on where backups lie. */
 static const struct {
@@ -27,6 +27,11 @@ struct search {
     rv_backup_found_fn *fn;
     void *context;
     struct rv_ctx *ctx;
+    struct {
+        dev_t disk;
+        ino_t inode;
+    } found[FOUND_MAX]; /* the same folder may be a disk, a home and a folder of one */
+    size_t found_count;
 };
 
 typedef bool each_fn(struct search *s, const char *path, const char *place, struct rv_error *err);
@@ -91,9 +96,33 @@ static bool each_folder(struct search *s, const char *path, const char *place, e
     return fine && rv_cancel_point(&s->ctx->cancel, err);
 }
 
+static bool is_new(struct search *s, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) != 0 || s->found_count == FOUND_MAX)
+        return false;
+    for (size_t i = 0; i < s->found_count; i++)
+        if (s->found[i].disk == st.st_dev && s->found[i].inode == st.st_ino)
+            return false;
+    s->found[s->found_count].disk = st.st_dev;
+    s->found[s->found_count++].inode = st.st_ino;
+    return true;
+}
+
 static bool take_backup(struct search *s, const char *path, const char *place, struct rv_error *err)
 {
-    return !rv_backup_is_folder(path) || s->fn(s->context, path, place, err);
+    return !rv_backup_is_folder(path) || !is_new(s, path) || s->fn(s->context, path, place, err);
+}
+
+static bool take_named(struct search *s, const char *path, const char *place, struct rv_error *err)
+{
+    return rv_backup_udid_of(strrchr(path, '/') + 1) == 0 || take_backup(s, path, place, err);
+}
+
+/* idevicebackup2 and others put UDID into any folder that is named to them: mostly one of a home or of a disk. */
+static bool search_shallow(struct search *s, const char *path, const char *place, struct rv_error *err)
+{
+    return rv_backup_is_folder(path) ? take_backup(s, path, place, err) : each_folder(s, path, place, take_named, err);
 }
 
 static bool search_home(struct search *s, const char *home, const char *place, struct rv_error *err)
@@ -105,7 +134,7 @@ static bool search_home(struct search *s, const char *home, const char *place, s
             !each_folder(s, path, homes[i].place, take_backup, err))
             return false;
     }
-    return true;
+    return each_folder(s, home, "a folder", search_shallow, err);
 }
 
 static bool search_disk(struct search *s, const char *disk, const char *place, struct rv_error *err)
@@ -116,7 +145,7 @@ static bool search_disk(struct search *s, const char *disk, const char *place, s
         if (join(path, disk, homes_of_disks[i]) && is_folder(path) && !each_folder(s, path, NULL, search_home, err))
             return false;
     }
-    return search_home(s, disk, NULL, err) && each_folder(s, disk, "a folder", take_backup, err);
+    return search_home(s, disk, NULL, err);
 }
 
 /* /run/media holds a folder a user with the disks in it; /media either. */

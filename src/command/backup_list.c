@@ -4,6 +4,7 @@
 #include "backup/find.h"
 #include "backup/proof.h"
 #include "backup/sorts.h"
+#include "base/text.h"
 #include "command/backup_pick.h"
 #include "command/device_json.h"
 #include "command/verbs.h"
@@ -98,13 +99,22 @@ static bool run_show(struct rv_run *run, struct rv_error *err)
     struct rv_backup_content content;
     bool fine = rv_backup_content_read(b, &content, err);
     set_content(run->result, &content);
+    for (uint32_t i = 0; i < content.domain_count && rv_arg_flag(run->args, "domains"); i++) {
+        char words[32];
+        rv_text_size(content.domains[i].part.bytes, words, sizeof words);
+        rv_say(run, "%9llu %9s  %s", (unsigned long long)content.domains[i].part.files, words, content.domains[i].name);
+    }
     rv_backup_content_clear(&content);
-    if (!fine)
+    if (!fine && err->code == RV_E_CORRUPT)
         rv_advise(err, RV_ADVICE_BACKUP_DAMAGED);
     return fine;
 }
 
-static const struct rv_option show_options[] = { RV_BACKUP_IN_OPTION, RV_BACKUP_PASSWORD_OPTION };
+static const struct rv_option show_options[] = {
+    { "domains", 0, NULL, "each domain (each app, and each part of the system) by number and size as well" },
+    RV_BACKUP_IN_OPTION,
+    RV_BACKUP_PASSWORD_OPTION,
+};
 
 const struct rv_command rv_verb_backup_show = {
     .name = "backup show",

@@ -7,6 +7,7 @@ usage: reading.py REVIVE      TAP
 import os
 import pathlib
 import plistlib
+import shutil
 import sqlite3
 import sys
 
@@ -227,6 +228,25 @@ def backups_are_found_where_the_programs_of_others_leave_them():
 
 
 @tap.test
+def this_computers_own_places_are_searched_and_nothing_is_listed_twice():
+    home, data = case.ROOT / "home", case.ROOT / "data"
+    places = {home / "Backup": "a folder", home: "a folder", data / "revive" / "backups": "revive",
+              home / "Library/Application Support/MobileSync/Backup": "Finder or iTunes on a Mac"}
+    for number, place in enumerate(places):
+        place.mkdir(parents=True, exist_ok=True)
+        case.fresh("plain").rename(place / (make_backup.UDID if number != 1 else f"{make_backup.UDID}-20261102-093000"))
+    (home / "Link").symlink_to(home / "Backup")
+    (home / "Letters").mkdir()
+    (home / "Letters" / "Info.plist").write_text("x")
+    code, result = case.run_json("backup", "list")
+    found = sorted((str(pathlib.Path(b["folder"]).parent), b["place"]) for b in result["backups"] if b["folder"].startswith(str(case.ROOT)))
+    assert code == 0 and found == sorted((str(p), w) for p, w in places.items()), found
+    for place in places:
+        for folder in place.glob(make_backup.UDID + "*"):
+            shutil.rmtree(folder)
+
+
+@tap.test
 def broken_off_and_foreign_folders_are_listed_too():
     folder = case.fresh("plain")
     status = plistlib.loads((folder / "Status.plist").read_bytes())
@@ -258,6 +278,13 @@ def show_counts_what_a_person_would_miss():
     assert len(sorts) == len(result["sorts"]), "a sort stands there twice"
     assert code == 0 and sorts["photos"] == 8 and sorts["messages"] == 1 and sorts["apps"] == 3, sorts
     assert "8 photos" in case.run("backup", "show", folder).stdout
+    wanted = {}
+    for (domain, _), data in case.contents["encrypted"].items():
+        files, size = wanted.get(domain, (0, 0))
+        wanted[domain] = (files + 1, size + len(data))
+    assert {d["id"]: (d["files"], d["bytes"]) for d in result["domains"]} == wanted, result["domains"]
+    assert [d["bytes"] for d in result["domains"]] == sorted((b for _, b in wanted.values()), reverse=True)
+    assert "CameraRollDomain" in case.run("backup", "show", folder, "--domains").stdout
 
 
 status = tap.run()
