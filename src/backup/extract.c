@@ -86,6 +86,16 @@ static bool write_file(struct extracting *x, const struct rv_backup_row *row, in
     return true;
 }
 
+/* A file or a link stands where this name needs a folder: no phone names files so, and the others still come. */
+static bool is_in_the_way(struct extracting *x, const struct rv_backup_row *row, const struct rv_error *why)
+{
+    if (why->sys != ENOTDIR && why->sys != ELOOP)
+        return false;
+    rv_findings_add(x->findings, RV_FIND_ROW_NAME, row->domain, row->path, why->text[0]);
+    x->out.failed++;
+    return true;
+}
+
 static bool extract_file(struct extracting *x, const struct rv_backup_row *row, const char *name, struct rv_error *err)
 {
     const char *leaf;
@@ -96,14 +106,18 @@ static bool extract_file(struct extracting *x, const struct rv_backup_row *row, 
         x->out.failed++;
         return true;
     }
-    RV_AUTO_FD folder = rv_place_parent(x->to, name, true, &leaf, err);
-    if (folder < 0)
+    struct rv_error why = { 0 };
+    RV_AUTO_FD folder = rv_place_parent(x->to, name, true, &leaf, &why);
+    if (folder < 0 && is_in_the_way(x, row, &why))
+        return true;
+    if (folder < 0) {
+        *err = why;
         return false;
+    }
     if (is_there(folder, leaf, row->file)) {
         x->out.present++;
         return true;
     }
-    struct rv_error why = { 0 };
     if (write_file(x, row, folder, leaf, &why))
         return true;
     if (why.code == RV_E_NOSPACE || why.code == RV_E_NOMEM || why.code == RV_E_DENIED) {
@@ -156,8 +170,14 @@ static bool take_row(void *context, const struct rv_backup_row *row, struct rv_e
         x->out.links++;
         return true;
     }
-    x->out.folders++;
-    return rv_place_folder(x->to, name, err);
+    if (rv_place_folder(x->to, name, &why)) {
+        x->out.folders++;
+        return true;
+    }
+    if (is_in_the_way(x, row, &why))
+        return true;
+    *err = why;
+    return false;
 }
 
 bool rv_backup_extract(struct rv_backup *b, const char *to, const struct rv_extract_options *options,

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 enum {
+    DRAIN_MAX = 256 << 20,
     TICK_MS = 1000,
     PASSCODE_SECONDS = 30 * 60,
     SILENT_SECONDS = 3,
@@ -166,6 +167,11 @@ static bool take_data(struct rv_serving *s, struct incoming *in, uint32_t len, s
         s->count.bytes_in += part.len;
         if (in->fd >= 0 && in->why.code == RV_OK)
             (void)rv_fd_write_all(in->fd, part, &in->why);
+        s->drained += in->why.code != RV_OK ? part.len : 0;
+        if (s->drained > DRAIN_MAX) { /* read on to stay in step, but not for ever: a file may have no end */
+            *err = in->why;
+            return false;
+        }
     }
     return true;
 }

@@ -242,7 +242,7 @@ def stop_archive(words):
 @tap.test
 def the_pages_list_exactly_what_was_met():
     for path in sorted((SOURCE / "docs" / "man").glob("backup-*.scd")):
-        verb = path.stem.replace("backup-archive-", "backup archive ").replace("backup-", "backup ", 1)
+        verb = path.stem.replace("-archive-", "-archive ").replace("-password-", "-password ").replace("backup-", "backup ")
         if verb.startswith(WITH_A_PHONE) or ("archive" in verb and RESTIC is None) or (verb == "backup mount" and not CAN_MOUNT):
             continue
         codes, documented = page(path.stem)

@@ -4,6 +4,7 @@
 
 usage: reading.py REVIVE      TAP
 """
+import json
 import os
 import pathlib
 import plistlib
@@ -148,7 +149,7 @@ def each_damage_to_rows_is_found_and_named():
 @tap.test
 def a_hostile_backup_writes_nothing_outside_of_the_folder():
     names = ["../../up", "/etc/up", "a/../../up", "a//b", "x" * 300, "y/" * 2100 + "z", "tab\there", ".", "..", "a/..",
-             "Documents/Case", "Documents/CASE", "A/case", "a/file"]
+             "Documents/Case", "Documents/CASE", "A/case", "a/file", "plain", "plain/below", "plain/below/it"]
     folder = case.fresh("plain")
     with sqlite3.connect(folder / "Manifest.db") as db:
         for name in names:
@@ -171,6 +172,9 @@ def a_hostile_backup_writes_nothing_outside_of_the_folder():
     assert all(p == out.parent or p == out or out in p.parents for p in new), new
     assert (out / "AppDomain-evil" / "Documents" / "CASE").read_bytes() == b"Documents/CASE"
     assert not list(out.rglob("*up*"))
+    assert (out / "AppDomain-evil" / "plain").read_bytes() == b"plain", "what a hostile name is in the way of is lost"
+    wanted = {f"{d}/{p}": data for (d, p), data in case.contents["plain"].items()}
+    assert {name: (out / name).read_bytes() for name in wanted} == wanted, "a hostile name kept the others from coming"
 
 
 @tap.test
@@ -182,6 +186,38 @@ def a_link_planted_where_files_go_is_not_followed():
     (out / "HomeDomain").symlink_to(trap)
     case.run("backup", "decrypt", folder, "--to", out)
     assert not list(trap.iterdir())
+
+
+@tap.test
+def a_size_that_lies_takes_neither_disk_nor_memory():
+    folder = case.fresh("plain")
+    with sqlite3.connect(folder / "Manifest.db") as db:
+        for number, size in enumerate((1 << 62, (1 << 64) - 1, 1 << 40)):
+            name = f"huge{number}"
+            blob = make_backup.archive(name, b"x" * 3, 3, None, None, 5)
+            whole = plistlib.loads(blob)
+            whole["$objects"][1]["Size"] = size
+            ident = make_backup.file_id("AppDomain-evil", name)
+            db.execute("INSERT INTO Files VALUES(?,?,?,1,?)", (ident, "AppDomain-evil", name, plistlib.dumps(whole, fmt=plistlib.FMT_BINARY)))
+            (folder / ident[:2]).mkdir(exist_ok=True)
+            (folder / ident[:2] / ident).write_bytes(b"xxx")
+    db.close()
+    code, result = case.run_json("backup", "decrypt", folder, "--to", folder.parent / "out")
+    assert code == 0 and result["bytes"] < 1 << 20, result
+    assert sum(p.stat().st_size for p in (folder.parent / "out" / "AppDomain-evil").iterdir()) == 9
+    assert case.run("backup", "verify", folder).returncode == 5
+
+
+@tap.test
+def what_is_newer_than_a_backup_is_said_to_be_missing_from_it():
+    folder = case.fresh("plain")
+    info = plistlib.loads((folder / "Info.plist").read_bytes())
+    info["Last Backup Date"] = info["Last Backup Date"].replace(year=2024)
+    (folder / "Info.plist").write_bytes(plistlib.dumps(info))
+    said = case.run("backup", "show", folder).stdout
+    days = json.loads(case.run("backup", "show", folder, "--json").stdout)["backup"]["age_days"]
+    assert days > 300 and f"{days} days old" in said, said
+    assert "What came onto the phone since 2024-11-02 is not in this backup" in said, said
 
 
 @tap.test
