@@ -586,6 +586,7 @@ def judge_blow(stand, point, run, before, files):
         claim(run.code != 0 or road.words[0] != "create", "exit 0, and no new backup")
     else:
         claim(road.words[0] == "create", "the backup was changed")
+        claim("as it was" not in run.error().get("cause", ""), f"the last good one is said to be there: {run.why()}")
         stand.judge_whole(folder, files, stand.source(road))
     stand.verify(road, folder)
     return True
@@ -731,7 +732,34 @@ def a_phone_holds_the_old_or_the_new_after_a_struck_restore_and_the_next_one_fin
     return seeded_points(stand, ROADS["restore"], options)
 
 
-SENTENCES = (a_good_backup_is_there_after_every_blow_and_the_next_run_finishes,
+def broken_off_at(stand, step, goes_on):
+    """The agent ends at this step; then the same command once more."""
+    road = ROADS["next backup"]
+    before, files = stand.lay(road)
+    phone = stand.phone(road.phone)
+    phone.ask("set", "fault.backup_hangup", step)
+    run = stand.run(road)
+    claim(run.code == 7 and "as it was" in run.error()["cause"], f"broken off at {step}: {run.why()}")
+    claim(tree(stand.to / stand.udid(road)) == before, f"broken off at {step}: the last good one is changed")
+    phone.record()
+    run = stand.run(road)
+    judge_again(stand, road, run, before, files)
+    claim(run.result["went_on"] == goes_on, f"broken off at {step}: went on: {run.result['went_on']}")
+    sent = [line["text"] for line in phone.record() if line["what"] == "backup" and "bytes sent" in line["text"]]
+    claim(("incremental: 0 files and 0 bytes" in sent[-1]) == goes_on, f"broken off at {step}, then {sent}")
+
+
+def what_broke_off_near_its_end_is_gone_on_with_and_nothing_comes_twice(stand, _options):
+    for step, goes_on in (("in-uploading", False), ("in-moving", True), ("in-removing", True), ("response", True)):
+        try:
+            broken_off_at(stand, step, goes_on)
+        except Wrong as why:
+            print(f"# {why}")
+            return False
+    return True
+
+
+SENTENCES = (what_broke_off_near_its_end_is_gone_on_with_and_nothing_comes_twice, a_good_backup_is_there_after_every_blow_and_the_next_run_finishes,
              a_phone_holds_the_old_or_the_new_after_a_struck_restore_and_the_next_one_finishes)
 
 
