@@ -55,7 +55,7 @@ static bool link_entry(void *context, const char *name, const struct stat *st, s
     if (S_ISREG(st->st_mode)) {
         if (linkat(c->from, name, c->to, name, 0) == 0)
             return true;
-        return errno == EPERM || errno == EMLINK || errno == EOPNOTSUPP || errno == EXDEV
+        return errno == EPERM || errno == EMLINK || errno == EOPNOTSUPP || errno == EXDEV || errno == ENOSYS
                    ? rv_place_copy(c->from, name, c->to, name, err)
                    : rv_fail_sys(err, RV_E_IO, errno, "linking %s", name);
     }
@@ -283,14 +283,18 @@ static bool change_names(struct creating *c, struct rv_error *err)
     if (!secure(c->work, err))
         return false;
     if (!rv_place_stat(c->top, c->udid, &st, &none)) {
-        if (renameat2(c->work, c->udid, c->top, c->udid, RENAME_NOREPLACE) != 0)
+        if (rv_place_rename_new(c->work, c->udid, c->top, c->udid) != 0)
             return rv_fail_sys(err, RV_E_IO, errno, "giving the new backup its name");
     } else if (renameat2(c->work, c->udid, c->top, c->udid, RENAME_EXCHANGE) != 0) {
         /* a file system without exchange: two steps, the old one keeps a name in between */
-        if (errno != EINVAL && errno != ENOSYS)
+        if ((errno != EINVAL && errno != ENOSYS) || !rv_place_remove(c->top, c->previous, &none) ||
+            renameat(c->top, c->udid, c->top, c->previous) != 0)
             return rv_fail_sys(err, RV_E_IO, errno, "changing the last backup for the new one");
-        if (renameat(c->top, c->udid, c->top, c->previous) != 0 || renameat(c->work, c->udid, c->top, c->udid) != 0)
-            return rv_fail_sys(err, RV_E_IO, errno, "changing the last backup for the new one");
+        if (renameat(c->work, c->udid, c->top, c->udid) != 0) {
+            rv_fail_sys(err, RV_E_IO, errno, "changing the last backup for the new one");
+            renameat(c->top, c->previous, c->top, c->udid);
+            return false;
+        }
     }
     c->in_place = true;
     if (!secure(c->top, err))

@@ -44,12 +44,8 @@ static bool give_name(struct extracting *x, int folder, const char *leaf, struct
     char name[RV_PLACE_PART_MAX + 8];
     for (unsigned n = 1; n < NAMES_MAX; n++) {
         int len = n == 1 ? snprintf(name, sizeof name, "%s", leaf) : snprintf(name, sizeof name, "%.240s~%u", leaf, n);
-        if (len < 0 || renameat2(folder, part_name, folder, name, RENAME_NOREPLACE) == 0)
+        if (len < 0 || rv_place_rename_new(folder, part_name, folder, name) == 0)
             return true;
-        if (errno == EINVAL || errno == ENOSYS) { /* a file system without it: a link does not replace either */
-            if (linkat(folder, part_name, folder, name, 0) == 0)
-                return unlinkat(folder, part_name, 0) == 0;
-        }
         if (errno != EEXIST)
             return rv_fail_sys(err, RV_E_IO, errno, "giving %.100s its name", leaf);
     }

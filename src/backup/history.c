@@ -447,8 +447,7 @@ static bool give_name(struct bringing *b, const char *name, const char *to, stru
 {
     if (syncfs(b->hidden) != 0)
         return rv_fail_sys(err, RV_E_IO, errno, "securing the backup on the disk");
-    if (renameat2(b->hidden, name, b->top, name, RENAME_NOREPLACE) != 0 &&
-        ((errno != EINVAL && errno != ENOSYS) || renameat(b->hidden, name, b->top, name) != 0))
+    if (rv_place_rename_new(b->hidden, name, b->top, name) != 0)
         return rv_fail_sys(err, RV_E_IO, errno, "giving the backup its name in %s", to);
     return fsync(b->top) == 0 || rv_fail_sys(err, RV_E_IO, errno, "securing %s on the disk", to);
 }

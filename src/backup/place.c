@@ -214,6 +214,20 @@ bool rv_place_move(int root, const char *from, const char *to, struct rv_error *
                                                     rv_fail_sys(err, RV_E_IO, errno, "moving %.80s", from));
 }
 
+int rv_place_rename_new(int from, const char *old, int to, const char *name)
+{
+    struct stat st;
+    if (renameat2(from, old, to, name, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -1;
+    if (fstatat(to, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        errno = EEXIST;
+        return -1;
+    }
+    return renameat(from, old, to, name);
+}
+
 static bool copy_bytes(int in, int out, struct rv_error *err)
 {
     if (ioctl(out, clone_request, in) == 0)

@@ -26,6 +26,8 @@ bool rv_place_stat(int root, const char *name, struct stat *st, struct rv_error 
 /** A file or a whole tree; what is not there is no error. */
 bool rv_place_remove(int root, const char *name, struct rv_error *err);
 bool rv_place_move(int root, const char *from, const char *to, struct rv_error *err); /* replaces files */
+/** The last step of a name: errno EEXIST when it is taken. Also where the file system cannot refuse that by itself. */
+int rv_place_rename_new(int from, const char *old, int to, const char *name);
 /** A file by reflink, or bytes; to_root may be another file system. Times are kept. */
 bool rv_place_copy(int from_root, const char *from, int to_root, const char *to, struct rv_error *err);
 /** Bytes under a final name, whole or not at all; not secured against loss of power. */

@@ -365,7 +365,7 @@ static bool fill_folder(struct rv_mending *m, const char *name, int beside, stru
         close(m->to);
     struct rv_error ignored = { 0 };
     fine = fine && prove(m, working, err);
-    fine = fine && (renameat2(beside, working, beside, name, RENAME_NOREPLACE) == 0 ||
+    fine = fine && (rv_place_rename_new(beside, working, beside, name) == 0 ||
                     rv_fail_sys(err, RV_E_IO, errno, "giving the new backup its name %s", name));
     if (!fine)
         rv_place_remove(beside, working, &ignored);

@@ -102,8 +102,11 @@ static bool swap(struct rv_run *run, struct rv_backup *b, const struct rv_repair
     char undo[PATH_ROOM], between[PATH_ROOM + 16];
     name_undo(b->path, undo, sizeof undo);
     snprintf(between, sizeof between, "%s/%s", work, changing);
-    if (rename(r->folder, between) != 0 || renameat2(AT_FDCWD, b->path, AT_FDCWD, between, RENAME_EXCHANGE) != 0)
-        return rv_fail_sys(err, RV_E_IO, errno, "changing %s for the mended backup", b->path);
+    if (rename(r->folder, between) != 0 || renameat2(AT_FDCWD, b->path, AT_FDCWD, between, RENAME_EXCHANGE) != 0) {
+        rv_fail_sys(err, RV_E_IO, errno, "changing %s for the mended backup", b->path);
+        rename(between, r->folder); /* it may be used from there */
+        return false;
+    }
     if (rename(between, undo) != 0)
         return rv_fail_sys(err, RV_E_IO, errno, "giving the damaged backup the name %s", undo);
     rmdir(work);

@@ -44,6 +44,7 @@ ROADS = {road.name: road for road in (
     Road("next backup", "plain", True, ("create",)),
     Road("next backup, encrypted", "locked", True, ("create",)),
     Road("next backup, iOS 9", "old", True, ("create",)),
+    Road("next backup, on a simple disk", "plain", True, ("create",)),
     Road("all anew over a good one", "plain", True, ("create", "--full")),
     Road("restore", "plain", True, ("restore",)),
     Road("restore, encrypted", "locked", True, ("restore",)),
@@ -52,6 +53,7 @@ ROADS = {road.name: road for road in (
     Road("decrypt", None, True, ("decrypt",)),
     Road("delete", None, True, ("delete",)),
 )}
+SIMPLE = "next backup, on a simple disk"  # without hard links and without an exchange of names
 # The blows: what each is, and what it is counted as.
 KINDS = {"kill": "kill -9", "kill-event": "kill -9", "cable": "cable", "full": "disk full", "small": "disk full",
          "daemon": "usbmuxd gone", "gone": "disk errors", "refuse": "phone refuses", "stop": "Ctrl-C"}
@@ -334,7 +336,10 @@ class Stand:
         return ["backup", "delete", folder]
 
     def start(self, road, words=None, strike=None, mux=None):
-        return Run(self, words or self.words(road), self.environment(road, mux), strike)
+        env = self.environment(road, mux)
+        if road.name == SIMPLE:
+            strike, env = strike or "none", dict(env, REVIVE_STRUCK_DISK="simple")
+        return Run(self, words or self.words(road), env, strike)
 
     def run(self, road, words=None, **more):
         run = self.start(road, words, **more)
@@ -579,6 +584,10 @@ def judge_blow(stand, point, run, before, files):
         return None
     if road.words[0] == "decrypt":
         check_plain(stand, files, all_of_it=run.code == 0)
+    if road.name == SIMPLE and not folder.exists():
+        folder = stand.to / f".{folder.name}.previous" # between the two steps of the change of names
+        claim(run.code == -9 and tree(folder) == before, "THE LAST GOOD BACKUP IS GONE")
+        return True
     if not folder.exists():
         claim(not road.had, "THE LAST GOOD BACKUP IS GONE")
         return None
@@ -694,7 +703,8 @@ def run_point(stand, point):
         if road.phone:
             judge_phone(stand, point, run, old)
         kept = judge_blow(stand, point, run, before, files)
-        if kept and road.words[0] == "create" and point.seed % 8 == 0:
+        whole = (stand.to / stand.udid(road)).exists()
+        if kept and whole and road.words[0] == "create" and point.seed % 8 == 0:
             files = prove_by_phone(stand, road)
         if code == 0: # of a disk that fails nothing can be removed
             judge_again(stand, road, run, before, files, tidy=point.kind != "gone")

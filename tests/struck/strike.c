@@ -7,6 +7,7 @@
  *                  full N    from the Nth change on nothing more fits on the disk
  *                  gone N    from the Nth change on the disk answers nothing but errors
  *                  list FILE says one line a change, for whoever chooses N
+ * REVIVE_STRUCK_DISK=simple    the file system has no hard links, and cannot exchange names or refuse to replace
  */
 #include "strike.h"
 
@@ -73,6 +74,12 @@ static int due(const char *what, const char *name, bool grows, bool *half)
     else if (strike.kind == KILL)
         (void)raise(SIGKILL);
     return strike.kind == FULL ? (grows ? ENOSPC : 0) : strike.kind == GONE ? EIO : 0;
+}
+
+static bool is_simple(void)
+{
+    const char *disk = getenv("REVIVE_STRUCK_DISK");
+    return disk != NULL && strcmp(disk, "simple") == 0;
 }
 
 #define FAIL_WHEN_DUE(what, name, grows)                                                                               \
@@ -181,6 +188,10 @@ int __wrap_mkdirat(int at, const char *name, mode_t mode)
 
 int __wrap_linkat(int at, const char *name, int to, const char *to_name, int flags)
 {
+    if (is_simple()) {
+        errno = EPERM;
+        return -1;
+    }
     FAIL_WHEN_DUE("link", to_name, true);
     return __real_linkat(at, name, to, to_name, flags);
 }
@@ -199,6 +210,10 @@ int __wrap_renameat(int at, const char *name, int to, const char *to_name)
 
 int __wrap_renameat2(int at, const char *name, int to, const char *to_name, unsigned flags)
 {
+    if (is_simple() && flags != 0) {
+        errno = EINVAL;
+        return -1;
+    }
     FAIL_WHEN_DUE("exchange", to_name, false);
     return __real_renameat2(at, name, to, to_name, flags);
 }
