@@ -43,14 +43,30 @@ for name, pragmas in (("plain", ["page_size=512"]), ("utf16", ["page_size=512", 
     data[16:18] = b"\x40\x00"  # a page size that lies
     put("sqlite_db", name + "-lying", data)
 
+# A database, its log, and the journal of an older transaction: told apart by their magic numbers.
+path, con = build("logged", ["page_size=512"], "WAL")
+con.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+con.execute("DELETE FROM kv WHERE v < 9000")
+con.execute("UPDATE m SET words='newer' WHERE id < 8")
+database, log = open(path, "rb").read(), open(path + "-wal", "rb").read()[:32 + 536 * 12]
+con.close()
+put("sqlite_db", "wal", database + log)
+put("sqlite_db", "wal-cut", database + log[:-700])
+path, con = build("undone", ["page_size=512"], "PERSIST")
+con.execute("DELETE FROM m WHERE id > 10")
+journal = bytearray(open(path + "-journal", "rb").read())
+journal[:8] = bytes.fromhex("d9d505f920a163d7")  # a finished one has zeroes here
+put("sqlite_db", "journal", open(path, "rb").read() + journal[:512 + 520 * 6])
+con.close()
+
 path, con = build("page", ["page_size=512"])
 con.close()
 pages = bytearray(open(path, "rb").read())[512 * 4:512 * 8]
-for name, how in (("live", 0), ("freed", 4), ("trunk", 8), ("utf16", 64 + 4)):
-    put("sqlite_page", name, bytes([how]) + pages)
-put("sqlite_page", "cut", bytes([4]) + pages[:700])
+for name, how, owner in (("live", 0, 1), ("freed", 4, 4), ("trunk", 8, 4), ("utf16", 64 + 4, 1), ("norowid", 0, 2)):
+    put("sqlite_page", name, bytes([how]) + pages + bytes([owner]))
+put("sqlite_page", "cut", bytes([4]) + pages[:700] + b"\1")
 pages[3:5] = b"\x00\xff"  # a count of cells that lies
-put("sqlite_page", "lying", bytes([4]) + pages)
+put("sqlite_page", "lying", bytes([4]) + pages + b"\1")
 
 # m(id, key, words, n, b): payload length, rowid, header of six types, bodies
 body = b"key-7" + b"some words" + bytes.fromhex("3ff8000000000000") + b"\x01\x02\x03"

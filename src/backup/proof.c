@@ -202,7 +202,8 @@ static bool run_batch(struct check *c, struct rv_error *err)
 {
     if (c->count == 0)
         return true;
-    if (!rv_sq_workers_run(c->workers, c->count, run_one, NULL, c, err))
+    struct rv_sq_crew crew = { .run = run_one, .context = c, .jobs = c->count };
+    if (!rv_sq_workers_run(&crew, c->workers, err))
         return false;
     c->done += c->count;
     c->count = 0;

@@ -18,9 +18,12 @@ const uint8_t *rv_sq_page(const struct rv_sq_db *db, uint32_t number)
 {
     if (number == 0 || number > db->page_count)
         return NULL;
-    if (db->overlay != NULL && db->overlay[number - 1] != NULL)
-        return db->overlay[number - 1];
-    return rv_sq_file_page(db, number);
+    const uint8_t *newer = db->overlay != NULL ? db->overlay[number - 1] : NULL;
+    if (newer == NULL)
+        return rv_sq_file_page(db, number);
+    if (db->reading != NULL)
+        db->reading(db->reading_context, newer);
+    return newer;
 }
 
 bool rv_sq_page_header(const struct rv_sq_db *db, const uint8_t *page, uint32_t number, struct rv_sq_page_header *out)

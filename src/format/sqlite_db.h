@@ -58,7 +58,7 @@ struct rv_sq_db {
     uint64_t problems; /* findings, counted */
     bool careful;      /* each page is read before it is claimed */
     bool misled;       /* what was claimed unread was wrong: unmap, and map again with care */
-    /* Told of each page of the file before it is read: who maps the file can let go of what lies behind. */
+    /* Told of each page of the file or log before it is read: who maps the file can let go of what lies behind. */
     void (*reading)(void *context, const uint8_t *page);
     void *reading_context;
 };

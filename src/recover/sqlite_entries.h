@@ -15,13 +15,10 @@ struct rv_sq_entry {
     uint64_t hash;  /* of table and values */
     uint64_t trace; /* rv_sq_trace() of its record */
     bool loose;     /* an equal row may be stored in other bytes */
-    /* The state it was found in, and what replaced that (sqlite_timeline.h); 0 unknown. */
-    uint32_t commit, gone;
-};
-
-/* Of all copies of a row: the first and the last commit it was in, and the one it was gone with. */
-struct rv_sq_seen {
-    uint64_t number; /* of the entry that stays */
+    /*
+     * The state it was found in, and what replaced that (sqlite_timeline.h); 0 unknown. Once all are settled: of all
+     * copies of the row the first and the last commit, and the one it was gone with.
+     */
     uint32_t first, last, gone;
 };
 
@@ -85,8 +82,5 @@ bool rv_sq_entries_add_live(struct rv_sq_entries *entries, const struct rv_sq_ke
 bool rv_sq_entries_settle(struct rv_sq_entries *entries, const uint8_t *rival_pages, uint64_t *struck,
                           struct rv_error *err);
 bool rv_sq_entries_dead(const struct rv_sq_entries *entries, uint64_t number);
-/** Copies taken together. */
-struct rv_sq_seen rv_sq_entries_seen(const struct rv_sq_entries *entries, const struct rv_sq_entry *entry,
-                                     uint64_t number);
 /** A row of the same table and rowid lives, with other values. */
 bool rv_sq_entries_older(const struct rv_sq_entries *entries, uint64_t number);

@@ -15,7 +15,7 @@ struct rv_sq_files {
 bool rv_sq_files_map(const char *path, struct rv_sq_files *files, struct rv_error *err);
 void rv_sq_files_unmap(struct rv_sq_files *files);
 
-enum { RV_SQ_CHUNKS_KEPT = 12 };
+enum { RV_SQ_CHUNKS_KEPT = 8 };
 
 /* One a thread. With an empty span nothing is let go of: the bytes are somebody else's. */
 struct rv_sq_window {

@@ -119,7 +119,6 @@ static bool describe(struct rv_sq_worker *w, const struct rv_sq_entry *e, uint64
 {
     struct rv_sq_scan_state *s = w->scan;
     struct rv_sq_belief belief = belief_of(&s->db, e, w->row);
-    struct rv_sq_seen seen = rv_sq_entries_seen(s->entries, e, number);
     bool local = w->row->payload == rv_sq_local_size(w->row->payload, s->db.usable, !w->row->table->without_rowid);
     bool cut = !e->hit.exact && local && rv_sq_row_cut_tail(w->carver, &e->hit, w->row);
     if (cut)
@@ -131,9 +130,9 @@ static bool describe(struct rv_sq_worker *w, const struct rv_sq_entry *e, uint64
     out->status = status_of(s, e, number);
     out->table_uncertain = table_uncertain(s, e);
     out->encoding = s->db.encoding;
-    out->commit_first = first_commit(w, &e->hit, seen.first);
-    out->commit_last = seen.last;
-    out->commit_gone = seen.gone;
+    out->commit_first = first_commit(w, &e->hit, e->first);
+    out->commit_last = e->last;
+    out->commit_gone = e->gone;
     if (cut && out->status == RV_SQ_OLDER_VERSION)
         return false; /* what is left of it may be all the same in the row that lives */
     return belief.confidence >= least_confidence || (s->db.damaged && e->hit.whole_image);

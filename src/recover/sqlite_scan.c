@@ -18,6 +18,7 @@ static bool run_job(void *context, unsigned worker, uint32_t job, struct rv_erro
     struct stage *stage = context;
     struct rv_sq_scan_state *s = stage->scan;
     uint32_t from = job * stage->step, left = stage->items - from;
+    s->batches[job % RV_SQ_AHEAD].job = job;
     return rv_cancel_point(&s->ctx->cancel, err) &&
            stage->run(&s->workers[worker], &s->batches[job % RV_SQ_AHEAD], from,
                       from + (left < stage->step ? left : stage->step), err);
@@ -31,9 +32,11 @@ static bool take_job(void *context, uint32_t job, struct rv_error *err)
 
 static bool run_stage(struct rv_sq_scan_state *s, struct stage stage, unsigned workers, struct rv_error *err)
 {
+    struct rv_sq_crew crew = { .run = run_job, .take = take_job, .context = &stage };
     stage.scan = s;
-    return stage.items == 0 ||
-           rv_sq_workers_run(workers, (stage.items - 1) / stage.step + 1, run_job, take_job, &stage, err);
+    s->crew = &crew;
+    crew.jobs = stage.items > 0 ? (stage.items - 1) / stage.step + 1 : 0;
+    return rv_sq_workers_run(&crew, workers, err);
 }
 
 /* Jobs of so many bytes of pages. */
@@ -61,11 +64,16 @@ bool rv_sq_take_lines(struct rv_sq_scan_state *s, struct rv_sq_batch *b, struct 
 
 bool rv_sq_emit(struct rv_sq_worker *w, struct rv_sq_batch *b, const struct rv_sq_found *found, struct rv_error *err)
 {
+    enum { LINES_KEPT = 256 << 10 };
     struct rv_sq_scan_state *s = w->scan;
     if (s->options->lines == NULL)
         return s->found(s->context, found, err);
-    return (b->lines.len == 0 || rv_buf_add(&b->lines, rv_span("\n", 1), err)) &&
-           (s->options->for_people ? rv_sq_found_text : rv_sq_found_json)(found, s->db.encoding, &b->lines, err);
+    if ((b->lines.len != 0 && !rv_buf_add(&b->lines, rv_span("\n", 1), err)) ||
+        !(s->options->for_people ? rv_sq_found_text : rv_sq_found_json)(found, s->db.encoding, &b->lines, err))
+        return false;
+    if (b->lines.len < LINES_KEPT)
+        return true;
+    return rv_sq_workers_await_turn(s->crew, (unsigned)(w - s->workers), b->job) && rv_sq_take_lines(s, b, err);
 }
 
 void rv_sq_note_pages(struct rv_sq_worker *w, uint32_t from, uint32_t to)
@@ -82,9 +90,10 @@ void rv_sq_note_pages(struct rv_sq_worker *w, uint32_t from, uint32_t to)
 static bool check_leaves(struct rv_sq_worker *w, struct rv_sq_batch *b, uint32_t from, uint32_t to,
                          struct rv_error *err)
 {
-    const uint8_t *first = rv_sq_file_page(&w->scan->db, from + 1);
+    const struct rv_sq_db *db = &w->scan->db;
+    const uint8_t *first = db->overlay == NULL ? rv_sq_file_page(db, from + 1) : NULL; /* else they lie in the log */
     if (first != NULL)
-        rv_sq_window_expect(&w->window, first, (size_t)(to - from) * w->scan->db.page_size);
+        rv_sq_window_expect(&w->window, first, (size_t)(to - from) * db->page_size);
     rv_sq_note_pages(w, from + 1, to);
     return rv_sq_db_check_leaves(&w->scan->db, from + 1, to, &b->leaves, err);
 }
@@ -153,7 +162,7 @@ static bool collect(void *context, const struct rv_sq_hit *hit, struct rv_error 
     e->trace = rv_sq_trace(hit->table, w->row->payload, w->row->body);
     e->loose = stored_loosely(&w->scan->db, w->row, &record);
     struct rv_sq_moment moment = moment_of(w->scan, hit);
-    e->commit = moment.commit;
+    e->first = e->last = moment.commit;
     e->gone = moment.gone;
     return true;
 }
@@ -230,6 +239,7 @@ static bool open_all(struct rv_sq_scan_state *s, const struct rv_sq_files *files
         s->db.damaged = true;
     if (s->wal.count > 0 && s->wal.page_size != s->db.page_size)
         s->wal.count = s->wal.pages_after = 0;
+    rv_sq_window_clear(&window);
     return apply_logs(s, err) &&
            rv_sq_timeline_make(&s->timeline, files->wal, &s->wal, &s->journal, s->db.page_count, err);
 }

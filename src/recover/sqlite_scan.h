@@ -60,7 +60,8 @@ struct rv_sq_verdict {
     uint64_t by_origin[RV_SQ_ORIGINS], partial_rows;
 };
 
-/** Finished JSON lines, parted by line ends, none at the end. */
+/** Finished JSON lines, parted by line ends, none at the end. Any thread, never two at once, in the order of the rows.
+ */
 typedef bool rv_sq_lines_fn(void *context, const char *lines, struct rv_error *err);
 
 /** Told of the tables before the first row; a row's table is tables[hit->table]. */

@@ -27,6 +27,7 @@ struct rv_sq_batch {
     size_t entry_count, entry_room, key_count, key_room;
     struct rv_buf lines;
     struct rv_sq_leaves leaves;
+    uint32_t job; /* that fills it */
 };
 
 struct rv_sq_scan_state {
@@ -38,6 +39,7 @@ struct rv_sq_scan_state {
     struct rv_sq_entries *entries;
     struct rv_sq_worker workers[RV_SQ_WORKERS_MAX];
     unsigned worker_count;
+    struct rv_sq_crew *crew; /* at work */
     struct rv_sq_batch batches[RV_SQ_AHEAD];
     struct rv_sq_verdict *verdict;
     rv_sq_found_fn *found;

@@ -6,22 +6,8 @@
 #include <pthread.h>
 #include <unistd.h>
 
-struct crew {
-    rv_sq_job_fn *run;
-    rv_sq_take_fn *take;
-    void *context;
-    uint32_t jobs;
-    pthread_mutex_t lock;       /* of all below */
-    pthread_cond_t moved;       /* a job was finished or taken, or one failed */
-    uint32_t next, taken;       /* jobs */
-    bool finished[RV_SQ_AHEAD]; /* by job modulo RV_SQ_AHEAD */
-    bool failed;
-    uint32_t failed_job;
-    struct rv_error err;
-};
-
 struct member {
-    struct crew *crew;
+    struct rv_sq_crew *crew;
     unsigned number;
     pthread_t thread;
 };
@@ -32,16 +18,17 @@ unsigned rv_sq_workers_count(void)
     return online < 1 ? 1 : online > RV_SQ_WORKERS_MAX ? RV_SQ_WORKERS_MAX : (unsigned)online;
 }
 
-static void fail(struct crew *crew, uint32_t job, const struct rv_error *err)
+static void fail(struct rv_sq_crew *crew, uint32_t job, const struct rv_error *err)
 {
-    if (!crew->failed || job < crew->failed_job) {
+    bool told = err->code != RV_OK; /* else it gave up because another job failed */
+    if (told && (!crew->failed || job < crew->failed_job)) {
         crew->err = *err;
         crew->failed_job = job;
     }
     crew->failed = true;
 }
 
-static bool may_begin(const struct crew *crew)
+static bool may_begin(const struct rv_sq_crew *crew)
 {
     return crew->next < crew->jobs && (crew->take == NULL || crew->next - crew->taken < RV_SQ_AHEAD);
 }
@@ -49,7 +36,7 @@ static bool may_begin(const struct crew *crew)
 /* The lock is held before and after, not while it works. */
 static void work_once(struct member *m)
 {
-    struct crew *crew = m->crew;
+    struct rv_sq_crew *crew = m->crew;
     struct rv_error err = { 0 };
     uint32_t job = crew->next++;
     pthread_mutex_unlock(&crew->lock);
@@ -61,7 +48,7 @@ static void work_once(struct member *m)
     pthread_cond_broadcast(&crew->moved);
 }
 
-static void take_once(struct crew *crew)
+static void take_once(struct rv_sq_crew *crew)
 {
     struct rv_error err = { 0 };
     uint32_t job = crew->taken;
@@ -79,7 +66,7 @@ static void take_once(struct crew *crew)
 static void *work(void *context)
 {
     struct member *m = context;
-    struct crew *crew = m->crew;
+    struct rv_sq_crew *crew = m->crew;
     pthread_mutex_lock(&crew->lock);
     while (!crew->failed) {
         bool takes = m->number == 0 && crew->take != NULL && crew->taken < crew->jobs;
@@ -96,26 +83,38 @@ static void *work(void *context)
     return NULL;
 }
 
-bool rv_sq_workers_run(unsigned workers, uint32_t jobs, rv_sq_job_fn *run, rv_sq_take_fn *take, void *context,
-                       struct rv_error *err)
+bool rv_sq_workers_await_turn(struct rv_sq_crew *crew, unsigned worker, uint32_t job)
 {
-    struct crew crew = { .run = run, .take = take, .context = context, .jobs = jobs };
-    struct member members[RV_SQ_WORKERS_MAX] = { { .crew = &crew } };
+    pthread_mutex_lock(&crew->lock);
+    while (!crew->failed && crew->taken < job) {
+        if (worker == 0 && crew->finished[crew->taken % RV_SQ_AHEAD])
+            take_once(crew);
+        else
+            pthread_cond_wait(&crew->moved, &crew->lock);
+    }
+    bool fine = !crew->failed;
+    pthread_mutex_unlock(&crew->lock);
+    return fine;
+}
+
+bool rv_sq_workers_run(struct rv_sq_crew *crew, unsigned workers, struct rv_error *err)
+{
+    struct member members[RV_SQ_WORKERS_MAX] = { { .crew = crew } };
     unsigned started = 1;
-    pthread_mutex_init(&crew.lock, NULL);
-    pthread_cond_init(&crew.moved, NULL);
+    pthread_mutex_init(&crew->lock, NULL);
+    pthread_cond_init(&crew->moved, NULL);
     workers = workers > RV_SQ_WORKERS_MAX ? RV_SQ_WORKERS_MAX : workers;
-    for (; started < workers && started < jobs; started++) {
-        members[started] = (struct member){ .crew = &crew, .number = started };
+    for (; started < workers && started < crew->jobs; started++) {
+        members[started] = (struct member){ .crew = crew, .number = started };
         if (pthread_create(&members[started].thread, NULL, work, &members[started]) != 0)
             break; /* fewer hands do the same work */
     }
     work(&members[0]);
     for (unsigned i = 1; i < started; i++)
         pthread_join(members[i].thread, NULL);
-    pthread_cond_destroy(&crew.moved);
-    pthread_mutex_destroy(&crew.lock);
-    if (crew.failed)
-        *err = crew.err;
-    return !crew.failed;
+    pthread_cond_destroy(&crew->moved);
+    pthread_mutex_destroy(&crew->lock);
+    if (crew->failed)
+        *err = crew->err;
+    return !crew->failed;
 }

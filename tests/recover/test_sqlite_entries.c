@@ -140,6 +140,43 @@ static void equal_values_under_many_numbers_all_stay(void **state)
         assert_false(rv_sq_entries_dead(e, i));
 }
 
+/* More copies than are judged at once, and more live keys than memory keeps: a third of the rows lives. */
+static void copies_and_living_rows_are_judged_part_by_part(void **state)
+{
+    enum { ROWS = 450 * RV_SQ_BLOCK };
+    (void)state;
+    struct rv_sq_entries *e = fresh();
+    for (uint32_t copy = 1; copy <= 2; copy++)
+        for (uint64_t i = 0; i < ROWS; i++) {
+            struct rv_sq_entry entry = entry_of(spread(i), (int64_t)i + 1, true, 40);
+            entry.first = entry.last = copy * 3;
+            entry.gone = copy * 3 + 1;
+            add(e, entry);
+        }
+    for (uint64_t i = 0; i < ROWS; i += 3)
+        add_live(e, spread(i), (int64_t)i + 1);
+    assert_int_equal(settle(e, NULL), ROWS / 3 * 2);
+    struct rv_sq_entry *room = malloc(RV_SQ_BLOCK * sizeof *room);
+    assert_non_null(room);
+    uint64_t kept = 0, wrong = 0, number = 0;
+    for (uint32_t block = 0; block < 2 * ROWS / RV_SQ_BLOCK; block++) {
+        struct rv_error err = { 0 };
+        uint32_t count = 0;
+        const struct rv_sq_entry *entries = rv_sq_entries_block(e, block, room, &count, &err);
+        assert_non_null(entries);
+        for (uint32_t i = 0; i < count; i++, number++) {
+            if (rv_sq_entries_dead(e, number))
+                continue;
+            kept++;
+            wrong += entries[i].first != 3 || entries[i].last != 6 || entries[i].gone != 7 || number % ROWS % 3 == 0;
+        }
+    }
+    assert_int_equal(kept, ROWS / 3 * 2);
+    assert_int_equal(wrong, 0);
+    free(room);
+    rv_sq_entries_free(e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +185,7 @@ int main(void)
         cmocka_unit_test(of_copies_the_strongest_stays),
         cmocka_unit_test(a_guess_gives_way_to_a_better_reading_of_its_place),
         cmocka_unit_test(equal_values_under_many_numbers_all_stay),
+        cmocka_unit_test(copies_and_living_rows_are_judged_part_by_part),
     };
     return cmocka_run_group_tests_name("recover/sqlite_entries", tests, NULL, NULL);
 }
