@@ -3,6 +3,7 @@
 """Seeded one-line mistakes in the product, one at a time: which of them the tests catch, by room.
 
 usage: bench_mutants.py REVIVE [--count N] [--seed N] [--minutes N] [--only ROOM] [--again] [--table] [--jobs N]
+                        [--budget SECONDS]
 
 Works in build-mutants/: a copy of the tree, and a build of it in which the rooms are shared libraries that note which
 lines each test executes. A mutant costs one object and one library, and is judged by the tests that execute its line, the
@@ -33,7 +34,7 @@ STAGES = BUILD / "tests" / "stages"
 RESULTS, SURVIVORS = HOME / "results.jsonl", HOME / "survivors.txt"
 SEED = 4                # of the table that the tests were mended by; other seeds are the hold-out
 WANTED = 200            # before a share means much
-BUDGET = 45             # seconds of tests, a mutant
+BUDGET = 60             # seconds of tests, a mutant
 CROWDED = 8             # at this load one mutant at a time
 LIBRARIES = {"src/librvbase.so": "librvbase.so", "src/librevive.so": "librevive.so", "librvcli.so": "librvcli.so"}
 
@@ -131,7 +132,7 @@ class Compiler:
 
 # ---- one mutant ----
 
-def try_mutant(mutant, compiler, coverage, folder, budget=BUDGET):
+def try_mutant(mutant, compiler, coverage, folder, budget):
     """Notes in the mutant what came of it: the test that caught it, "survived", "equal" or "no code"."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -140,7 +141,7 @@ def try_mutant(mutant, compiler, coverage, folder, budget=BUDGET):
         return
     covering = coverage.of(mutant["file"], mutant["line"])
     plan, left = plan_for(mutant["file"], covering, coverage.seconds, coverage.tests, budget)
-    mutant.update(outcome="survived", covering=len(covering), left=left, unsure=[])
+    mutant.update(outcome="survived", covering=len(covering), left=left, unsure=[], budget=budget)
     for test in plan:
         limit = 20 + 5 * coverage.seconds[test["id"]]
         passed, spent = run_test(test, limit, folder / "tmp", {"LD_LIBRARY_PATH": f"{folder}:{BUILD}/src:{BUILD}"})
@@ -197,7 +198,7 @@ def work(number, queue, tools, known, options):
             return
         begin = time.monotonic()
         stages = set(STAGES.glob("*"))
-        try_mutant(mutant, compiler, coverage, HOME / f"worker{number}")
+        try_mutant(mutant, compiler, coverage, HOME / f"worker{number}", options.budget)
         if compiler.commands[mutant["file"]]["output"].startswith("src/librvbase"):
             forget_stages(stages)
         mutant.update(seconds=round(time.monotonic() - begin, 1), seed=options.seed)
@@ -295,6 +296,7 @@ def main():
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--budget", type=float, default=BUDGET, help="seconds of tests a mutant; with less, --again after it")
     parser.add_argument("--only")
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--table", action="store_true")

@@ -61,11 +61,6 @@ void rv_usb_free(struct rv_usb *usb)
         usb->ops->close(usb);
 }
 
-const struct rv_usb_id *rv_usb_identity(const struct rv_usb *usb)
-{
-    return &usb->id;
-}
-
 struct rv_ctx *rv_usb_ctx(const struct rv_usb *usb)
 {
     return usb->bus->ctx;
@@ -118,17 +113,6 @@ bool rv_usb_bulk_out(struct rv_usb *usb, uint8_t endpoint, struct rv_span bytes,
         return rv_fail(err, RV_E_PROTOCOL, "the device took %zu of %zu bytes on USB endpoint %02x", moved, bytes.len,
                        endpoint);
     return true;
-}
-
-bool rv_usb_bulk_in(struct rv_usb *usb, uint8_t endpoint, void *to, size_t room, uint32_t timeout_ms, size_t *done,
-                    struct rv_error *err)
-{
-    size_t moved = 0;
-    bool ok = rv_cancel_point(&usb->bus->ctx->cancel, err) &&
-              usb->ops->bulk(usb, endpoint | 0x80, to, room, timeout_ms, &moved, err);
-    if (done != NULL)
-        *done = moved;
-    return ok || rv_while(err, "reading from USB endpoint %02x", endpoint | 0x80);
 }
 
 bool rv_usb_clear_halt(struct rv_usb *usb, uint8_t endpoint, struct rv_error *err)

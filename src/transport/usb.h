@@ -39,7 +39,6 @@ bool rv_usb_bus_wait(struct rv_usb_bus *bus, uint32_t timeout_ms, struct rv_erro
 struct rv_usb *rv_usb_open(struct rv_usb_bus *bus, const struct rv_usb_id *id, struct rv_error *err);
 void rv_usb_free(struct rv_usb *usb);
 RV_DEFINE_AUTO(rv_usb)
-const struct rv_usb_id *rv_usb_identity(const struct rv_usb *usb);
 struct rv_ctx *rv_usb_ctx(const struct rv_usb *usb);
 
 bool rv_usb_configure(struct rv_usb *usb, int configuration, struct rv_error *err); /* no-op when it is set */
@@ -60,8 +59,6 @@ bool rv_usb_control(struct rv_usb *usb, struct rv_usb_setup setup, void *data, u
 /** All bytes or an error; *done (may be NULL) tells how many had gone, also on failure. */
 bool rv_usb_bulk_out(struct rv_usb *usb, uint8_t endpoint, struct rv_span bytes, uint32_t timeout_ms, size_t *done,
                      struct rv_error *err);
-bool rv_usb_bulk_in(struct rv_usb *usb, uint8_t endpoint, void *to, size_t room, uint32_t timeout_ms, size_t *done,
-                    struct rv_error *err);
 bool rv_usb_clear_halt(struct rv_usb *usb, uint8_t endpoint, struct rv_error *err);
 /** Port reset. The result means little (the device may leave); the handle is to be freed afterwards. */
 void rv_usb_reset(struct rv_usb *usb);
