@@ -149,8 +149,18 @@ static bool exists(struct rv_backup *b, const char *name)
     return rv_place_stat(b->dir, name, &st, &none) && st.st_size > 0;
 }
 
+/* A stranger's folder may hold a pipe or a link of that name: the library would wait for it, or follow it. */
+static bool is_file(struct rv_backup *b, struct rv_error *err)
+{
+    struct stat st;
+    return rv_place_stat(b->dir, "Manifest.db", &st, err) &&
+           (S_ISREG(st.st_mode) || rv_fail(err, RV_E_CORRUPT, "Manifest.db is not a file"));
+}
+
 static bool settle_path(struct rv_backup *b, struct rv_backup_index *x, struct rv_error *err)
 {
+    if (!is_file(b, err))
+        return false;
     struct rv_span wrapped = rv_plist_data(b->manifest.plist, "ManifestKey");
     if (wrapped.len > 0 && !is_plain(b))
         return decrypt_index(b, x, wrapped, err);
@@ -341,7 +351,7 @@ struct rv_blob *rv_backup_mbdb_bytes(struct rv_backup *b, struct rv_error *err)
 {
     struct stat st;
     uint64_t unreadable = 0;
-    RV_AUTO_FD fd = rv_place_open(b->dir, "Manifest.mbdb", O_RDONLY, err);
+    RV_AUTO_FD fd = rv_place_open(b->dir, "Manifest.mbdb", O_RDONLY | O_NONBLOCK, err);
     if (fd < 0 || fstat(fd, &st) != 0 || st.st_size > MBDB_MAX)
         return NULL;
     RV_AUTO(rv_blob) bytes = rv_blob_new((size_t)st.st_size, err);

@@ -16,6 +16,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import backup_case as case  # noqa: E402 pylint: disable=wrong-import-position
 import make_backup  # noqa: E402 pylint: disable=wrong-import-position
+import restic_server  # noqa: E402 pylint: disable=wrong-import-position
 from tap import Skip, Tap  # noqa: E402 pylint: disable=wrong-import-position
 
 tap = Tap()
@@ -113,6 +114,19 @@ def the_password_stands_neither_in_words_nor_in_settings():
     code, result = archive("list", repo="rest:http://ada:hidden@127.0.0.1:1/")
     assert code == 6 and result["error"]["advice"] == "archive-unreachable", result
     assert "hidden" not in json.dumps(result), result
+
+
+@tap.test
+def an_archive_on_a_server_is_as_one_on_a_disk():
+    folder = case.fresh("plain")
+    with restic_server.serving() as (address, server):
+        code, result = archive("create", folder, "--begin", repo=address)
+        assert code == 0 and result["begun"] and len(server.files) >= 5, result
+        assert "hidden" not in json.dumps(result), "the password of the server is shown"
+        code, result = archive("restore", "latest", "--to", folder.parent / "out", repo=address)
+        assert code == 0 and case.tree_hash(result["folder"]) == case.tree_hash(folder), result
+        code, result = archive("list", repo=address.replace("hidden", "wrong"))
+        assert code == 4 and result["error"]["advice"] == "archive-unreachable", result
 
 
 @tap.test

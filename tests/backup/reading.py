@@ -189,6 +189,32 @@ def a_link_planted_where_files_go_is_not_followed():
 
 
 @tap.test
+def links_and_pipes_in_the_place_of_files_are_neither_followed_nor_waited_for():
+    for kind in ("plain", "old"):
+        folder = case.fresh(kind)
+        secret = folder.parent / "secret"
+        secret.write_text("nobody's business")
+        planted = case.stored(folder, *PHOTO), case.stored(folder, "HomeDomain", "Library/SMS/sms.db")
+        for path in planted:
+            path.unlink()
+        planted[0].symlink_to(secret)
+        os.mkfifo(planted[1])
+        assert case.run("backup", "verify", folder).returncode == 5
+        code, result = case.run_json("backup", "decrypt", folder, "--to", folder.parent / "out")
+        assert code == 5 and result["failed"] == 2, result
+        assert not any(p.read_text(errors="replace") == "nobody's business" for p in (folder.parent / "out").rglob("*") if p.is_file())
+    for kind, name in (("plain", "Manifest.db"), ("old", "Manifest.mbdb"), ("plain", "Manifest.plist"), ("plain", "Status.plist"),
+                       ("plain", "Info.plist"), ("encrypted", "Manifest.db")):
+        for plant in (os.mkfifo, lambda path: path.symlink_to(path.parent.parent / "elsewhere")):
+            folder = case.fresh(kind)
+            (folder / name).rename(folder.parent / "elsewhere")
+            plant(folder / name)
+            assert case.run("backup", "verify", folder, timeout=20).returncode in (1, 5), (kind, name)
+            assert case.run("backup", "list", "--in", folder.parent, timeout=20).returncode == 0, (kind, name)
+            assert case.run("backup", "show", folder, timeout=20).returncode in (0, 1, 4, 5), (kind, name)
+
+
+@tap.test
 def a_size_that_lies_takes_neither_disk_nor_memory():
     folder = case.fresh("plain")
     with sqlite3.connect(folder / "Manifest.db") as db:
