@@ -53,7 +53,8 @@ static void put_cell(char *row, size_t size, const char *text, unsigned width, b
     const unsigned char *s = (const unsigned char *)text;
     while (*s != '\0' && at + 8 < size) {
         unsigned w = shown_width(s, &bytes);
-        if (used + w > width - 1 && strlen((const char *)s) > bytes) {
+        bool ends = strlen((const char *)s) <= bytes; /* else there is room for the ellipsis to be kept */
+        if (used + w > width - !ends) {
             memcpy(row + at, "\xE2\x80\xA6", 3);
             at += 3;
             used++;
