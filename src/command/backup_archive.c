@@ -119,7 +119,8 @@ static const char *judge(struct rv_run *run, struct rv_backup *b, struct rv_erro
     json_object_set_new(run->result, "findings", rv_findings_json(&findings));
     if (fine && damage > 0 && !rv_arg_flag(run->args, "as-it-is")) {
         rv_findings_tell(run, &findings);
-        fine = rv_fail(err, RV_E_CORRUPT, "%llu faults in the backup %s", (unsigned long long)damage, b->path);
+        fine = rv_fail(err, RV_E_CORRUPT, "%llu fault%s in the backup %s", (unsigned long long)damage,
+                       damage == 1 ? "" : "s", b->path);
         rv_advise(err, RV_ADVICE_BACKUP_DAMAGED);
     }
     rv_findings_clear(&findings);

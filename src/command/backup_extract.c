@@ -46,8 +46,9 @@ static bool extract(struct rv_run *run, const struct rv_extract_options *options
     set_extracted(run, to, &out, &findings);
     if (fine && out.failed > 0) {
         rv_findings_tell(run, &findings);
-        fine = rv_fail(err, RV_E_CORRUPT, "%llu files could not be read; %llu are in %s",
-                       (unsigned long long)out.failed, (unsigned long long)(out.files + out.present), to);
+        fine =
+            rv_fail(err, RV_E_CORRUPT, "%llu file%s could not be read; %llu are in %s", (unsigned long long)out.failed,
+                    out.failed == 1 ? "" : "s", (unsigned long long)(out.files + out.present), to);
         rv_advise(err, RV_ADVICE_BACKUP_DAMAGED);
     } else if (fine && out.files + out.present == 0 && (options->domain || options->path || options->sort)) {
         fine = rv_fail(err, RV_E_NOT_FOUND, "no file of the backup is meant by these options");

@@ -157,8 +157,8 @@ static bool run_verify(struct rv_run *run, struct rv_error *err)
     set_verified(run->result, &verified);
     if (fine && damage > 0) {
         rv_findings_tell(run, &findings);
-        fine = rv_fail(err, RV_E_CORRUPT, "%llu faults in the backup %s (%llu files looked at)",
-                       (unsigned long long)damage, b->path, (unsigned long long)verified.files);
+        fine = rv_fail(err, RV_E_CORRUPT, "%llu fault%s in the backup %s (%llu files looked at)",
+                       (unsigned long long)damage, damage == 1 ? "" : "s", b->path, (unsigned long long)verified.files);
         rv_advise(err, b->state != RV_BACKUP_FINISHED && damage == findings.counts[RV_FIND_UNFINISHED]
                            ? RV_ADVICE_BACKUP_UNFINISHED
                            : RV_ADVICE_BACKUP_DAMAGED);
