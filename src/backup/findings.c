@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+#include <string.h>
+
 /* clang-format off: one a line merges */
 const struct rv_finding_row rv_finding_rows[RV_FIND_KINDS] = {
     [RV_FIND_INFO_MISSING] = { "info-missing", true, false,
@@ -97,6 +99,15 @@ static void keep(struct rv_findings *f, const struct rv_finding *one)
                                                     .detail = clean_copy(one->detail) };
 }
 
+static bool is_kept(const struct rv_findings *f, const char *domain, const char *path)
+{
+    for (uint32_t i = 0; i < f->kept_count; i++)
+        if (f->kept[i].domain != NULL && f->kept[i].path != NULL && strcmp(f->kept[i].path, path) == 0 &&
+            strcmp(f->kept[i].domain, domain) == 0)
+            return true;
+    return false;
+}
+
 void rv_findings_add(struct rv_findings *f, enum rv_finding_kind kind, const char *domain, const char *path,
                      const char *detail)
 {
@@ -106,7 +117,9 @@ void rv_findings_add(struct rv_findings *f, enum rv_finding_kind kind, const cha
                               .detail = (char *)(uintptr_t)detail };
     pthread_mutex_lock(&f->lock);
     f->counts[kind]++;
-    if (rv_finding_rows[kind].of_file && domain != NULL && path != NULL)
+    bool of_file = rv_finding_rows[kind].of_file && domain != NULL && path != NULL;
+    /* a damaged database is told of again when it is looked into: one file all the same */
+    if (of_file && (kind != RV_FIND_DATABASE || !is_kept(f, domain, path)))
         f->lost_by_sort[rv_backup_sort_of(domain, path)]++;
     keep(f, &one);
     pthread_mutex_unlock(&f->lock);

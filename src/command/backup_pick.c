@@ -241,6 +241,16 @@ static const char *name_of(const struct rv_finding *one)
     return d != NULL ? d->words : NULL;
 }
 
+/* The first of the findings that tell of this database. */
+static bool names_first(const struct rv_findings *f, uint32_t at)
+{
+    const char *name = name_of(&f->kept[at]);
+    for (uint32_t i = 0; name != NULL && i < at; i++)
+        if (name_of(&f->kept[i]) == name)
+            return false;
+    return name != NULL;
+}
+
 static const char *mark_of(unsigned kind, bool mended)
 {
     static const bool put_right[RV_FIND_KINDS] = {
@@ -266,7 +276,7 @@ static void tell_findings(struct rv_run *run, const struct rv_findings *f, bool 
             rv_say(run, "%8llu %s unreadable or changed", (unsigned long long)f->lost_by_sort[i],
                    f->lost_by_sort[i] == 1 ? rv_backup_sorts[i].one : rv_backup_sorts[i].many);
     for (uint32_t i = 0; i < f->kept_count; i++)
-        if (name_of(&f->kept[i]) != NULL)
+        if (names_first(f, i))
             rv_say(run, "         among them the database of %s", name_of(&f->kept[i]));
     unsigned shown = 0;
     for (uint32_t i = 0; i < f->kept_count && shown < 20; i++)
