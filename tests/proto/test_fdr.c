@@ -170,6 +170,59 @@ static void the_device_gets_no_way_into_the_network_around(void **state)
     end(&s);
 }
 
+/* Greets and sends a request as it is; the reply code, or -1: the connection ended. */
+static int ask_raw(struct scene *s, const char *request, size_t len)
+{
+    uint8_t answer[2], reply[2];
+    say(s->device, greeting, sizeof greeting);
+    hear(s->device, answer, 2);
+    say(s->device, request, len);
+    return read(s->device, reply, 2) == 2 ? reply[1] : -1;
+}
+
+static void addresses_are_no_hosts_and_other_requests_are_none(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t len;
+        int reply;
+        bool fine;
+    } asks[] = {
+        { "\5\1\0\1\x11\x24\x12\x04\1\xBB", 10, 2, true }, /* an address of Apple's is no name of Apple's */
+        { "\5\1\0\4\x26\x20\1\x49\0\0\0\0\0\0\0\0\0\0\0\1\1\xBB", 22, 2, true },
+        { "\5\1\0\2\0\0\0\0\1\xBB", 10, -1, false },         /* no kind of address */
+        { "\4\1\0\3\1a\1\xBB", 8, -1, false },               /* an older protocol */
+        { "\5\2\0\3\14gg.apple.com\1\xBB", 19, 7, false },   /* to be called is not to call */
+        { "\5\1\0\3\14gg\0apple.com\1\xBB", 19, -1, false }, /* a zero in the name */
+    };
+    for (size_t i = 0; i < RV_COUNT(asks); i++) {
+        struct scene s;
+        begin(&s, 0);
+        int reply = ask_raw(&s, asks[i].bytes, asks[i].len);
+        end(&s);
+        assert_int_equal(reply, asks[i].reply);
+        assert_int_equal(s.fine, asks[i].fine);
+        assert_string_equal(s.asked.name, ""); /* nobody was called */
+    }
+}
+
+static void each_reason_has_its_own_reply(void **state)
+{
+    (void)state;
+    static const struct {
+        int reason;
+        uint8_t reply;
+    } rows[] = { { -ENETUNREACH, 4 }, { -ETIMEDOUT, 1 }, { -EPERM, 1 } };
+    for (size_t i = 0; i < RV_COUNT(rows); i++) {
+        struct scene s;
+        begin(&s, rows[i].reason);
+        assert_int_equal(ask_for(&s, "gg.apple.com", 80), rows[i].reply);
+        assert_int_equal(s.asked.port, 80);
+        end(&s);
+    }
+}
+
 static void other_first_bytes_end_the_connection(void **state)
 {
     (void)state;
@@ -203,6 +256,8 @@ int main(void)
         cmocka_unit_test(bytes_go_both_ways_after_a_real_connection),
         cmocka_unit_test(a_failed_connection_is_said_and_not_acknowledged),
         cmocka_unit_test(the_device_gets_no_way_into_the_network_around),
+        cmocka_unit_test(addresses_are_no_hosts_and_other_requests_are_none),
+        cmocka_unit_test(each_reason_has_its_own_reply),
         cmocka_unit_test(other_first_bytes_end_the_connection),
         cmocka_unit_test(a_lying_length_is_refused),
     };
