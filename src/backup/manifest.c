@@ -20,15 +20,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PIECE = 1 << 18, MBDB_MAX = 1 << 30 };
+enum { PIECE = 1 << 18, MBDB_MAX = 1 << 30, WINDOW = 1 << 20, WINDOW_MAX = 32 << 20 };
 
 struct rv_backup_index {
     sqlite3 *db;
     sqlite3_stmt *has;
     char *path;             /* plain bytes of Manifest.db */
     struct rv_private copy; /* none: the backup's own file is read */
-    struct rv_blob *mbdb;
-    uint8_t (*ids)[20]; /* of mbdb, sorted */
+    int mbdb;               /* Manifest.mbdb; -1: it is a Manifest.db */
+    uint8_t (*ids)[20];     /* of mbdb, sorted */
     uint64_t rows;
 };
 
@@ -41,7 +41,8 @@ void rv_backup_index_free(struct rv_backup_index *x)
     sqlite3_finalize(x->has);
     sqlite3_close(x->db);
     rv_private_remove(&x->copy);
-    rv_blob_free(x->mbdb);
+    if (x->mbdb >= 0)
+        close(x->mbdb);
     rv_free(x->ids);
     rv_free(x->path);
     rv_free(x);
@@ -241,26 +242,92 @@ bool rv_backup_id(const char *domain, const char *path, char out[RV_BACKUP_ID], 
     return true;
 }
 
-static bool each_of_mbdb(struct rv_backup_index *x, rv_backup_row_fn *fn, void *context, struct rv_error *err)
+/*
+ * A part of Manifest.mbdb at a time: a million records are some 150 MB. It grows only for a record that does not fit,
+ * and none that is one has more than WINDOW_MAX bytes.
+ */
+struct window {
+    int fd;
+    uint8_t *bytes;
+    size_t len, room;
+    uint64_t at; /* in the file, of its first byte */
+    bool last;   /* the file ends in it */
+};
+
+/* What lies before `from` is done with. False with an error; or without one: it can grow no more. */
+static bool move_on(struct window *w, size_t from, struct rv_error *err)
+{
+    memmove(w->bytes, w->bytes + from, w->len - from);
+    w->len -= from;
+    w->at += from;
+    if (w->len == w->room) {
+        uint8_t *more = w->room < WINDOW_MAX ? rv_realloc_array(w->bytes, w->room * 2, 1) : NULL;
+        if (more == NULL)
+            return w->room < WINDOW_MAX && rv_fail_nomem(err);
+        w->bytes = more;
+        w->room *= 2;
+    }
+    while (w->len < w->room) {
+        ssize_t n = pread(w->fd, w->bytes + w->len, w->room - w->len, (off_t)(w->at + w->len));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return rv_fail_sys(err, RV_E_IO, errno, "reading Manifest.mbdb");
+        w->last = n == 0;
+        if (n == 0)
+            break;
+        w->len += (size_t)n;
+    }
+    return true;
+}
+
+static bool hand_on_record(struct window *w, const struct rv_mbdb_record *rec, rv_backup_row_fn *fn, void *context,
+                           struct rv_error *err)
+{
+    struct rv_backup_row row = { .domain = rec->domain,
+                                 .path = rec->file.path,
+                                 .flags = rv_mbfile_kind(&rec->file),
+                                 .file = &rec->file,
+                                 .record = rv_span(w->bytes + rec->at, rec->end - rec->at),
+                                 .properties = rec->properties,
+                                 .property_count = rec->property_count };
+    return rv_backup_id(row.domain, row.path, row.id, err) && fn(context, &row, err);
+}
+
+/* All records; what is behind the first one that is none is not reached. */
+static bool each_in(struct window *w, struct rv_mbdb_record *rec, rv_backup_row_fn *fn, void *context,
+                    struct rv_error *err)
 {
     struct rv_mbdb db;
+    if (!move_on(w, 0, err) || !rv_mbdb_open(rv_span(w->bytes, w->len), &db, err))
+        return false;
+    for (;;) {
+        struct rv_error why = { 0 };
+        if (rv_mbdb_next(&db, rec, &why)) {
+            if (!hand_on_record(w, rec, fn, context, err))
+                return false;
+            continue;
+        }
+        if (w->last && why.code == RV_OK)
+            return true;
+        if (w->last || !move_on(w, db.at, err)) {
+            if (err->code == RV_OK)
+                rv_fail(err, RV_E_CORRUPT, "Manifest.mbdb: the record at byte %llu is cut short or is not one",
+                        (unsigned long long)(w->at + (w->last ? db.at : 0)));
+            return false;
+        }
+        db = (struct rv_mbdb){ .in = rv_span(w->bytes, w->len) };
+    }
+}
+
+static bool each_of_mbdb(struct rv_backup_index *x, rv_backup_row_fn *fn, void *context, struct rv_error *err)
+{
+    struct window w = { .fd = x->mbdb, .bytes = rv_alloc(WINDOW), .room = WINDOW };
     struct rv_mbdb_record *rec = rv_alloc(sizeof *rec);
-    bool fine = (rec != NULL || rv_fail_nomem(err)) && rv_mbdb_open(rv_blob_span(x->mbdb), &db, err);
-    while (fine && rv_mbdb_next(&db, rec, err)) {
-        struct rv_backup_row row = { .domain = rec->domain,
-                                     .path = rec->file.path,
-                                     .flags = rv_mbfile_kind(&rec->file),
-                                     .file = &rec->file,
-                                     .record = rv_span(x->mbdb->data + rec->at, rec->end - rec->at),
-                                     .properties = rec->properties,
-                                     .property_count = rec->property_count };
-        fine = rv_backup_id(row.domain, row.path, row.id, err) && fn(context, &row, err);
-    }
-    if (fine && err->code != RV_OK) {
-        err->code = RV_E_CORRUPT;
-        fine = false;
-    }
+    bool fine = (rec != NULL && w.bytes != NULL) || rv_fail_nomem(err);
+    fine = fine && each_in(&w, rec, fn, context, err);
     rv_free(rec);
+    rv_free(w.bytes);
     return fine;
 }
 
@@ -293,11 +360,18 @@ static bool open_mbdb(struct rv_backup *b, struct rv_backup_index *x, struct rv_
 {
     struct id_list list = { .ids = NULL };
     struct rv_error end = { 0 };
-    x->mbdb = rv_place_read(b->dir, "Manifest.mbdb", MBDB_MAX, err);
-    struct rv_mbdb db;
-    if (x->mbdb == NULL || !rv_mbdb_open(rv_blob_span(x->mbdb), &db, err))
+    struct stat st;
+    x->mbdb = rv_place_open(b->dir, "Manifest.mbdb", O_RDONLY | O_NONBLOCK, err);
+    if (x->mbdb < 0)
         return false;
-    each_of_mbdb(x, take_id, &list, &end); /* where it breaks off is told when rows are asked for */
+    if (fstat(x->mbdb, &st) != 0 || !S_ISREG(st.st_mode))
+        return rv_fail(err, RV_E_CORRUPT, "Manifest.mbdb is not a file");
+    /* where it breaks off is told when rows are asked for; one that does not begin as such is none */
+    if (!each_of_mbdb(x, take_id, &list, &end) && (end.code == RV_E_FORMAT || end.code == RV_E_NOMEM)) {
+        rv_free(list.ids);
+        *err = end;
+        return false;
+    }
     if (list.count > 0)
         qsort(list.ids, list.count, 20, by_bytes);
     x->ids = list.ids;
@@ -314,6 +388,7 @@ bool rv_backup_open_index(struct rv_backup *b, struct rv_error *err)
     struct rv_backup_index *x = rv_alloc(sizeof *x);
     if (x == NULL)
         return rv_fail_nomem(err);
+    x->mbdb = -1;
     bool fine = false;
     if (b->kind == RV_BACKUP_DB)
         fine = open_db(b, x, err);
@@ -332,7 +407,7 @@ bool rv_backup_open_index(struct rv_backup *b, struct rv_error *err)
 
 bool rv_backup_each(struct rv_backup *b, rv_backup_row_fn *fn, void *context, struct rv_error *err)
 {
-    return b->index->mbdb != NULL ? each_of_mbdb(b->index, fn, context, err) : each_of_db(b->index, fn, context, err);
+    return b->index->mbdb >= 0 ? each_of_mbdb(b->index, fn, context, err) : each_of_db(b->index, fn, context, err);
 }
 
 uint64_t rv_backup_rows(struct rv_backup *b)
