@@ -22,6 +22,7 @@ struct extracting {
     struct rv_extracted out;
     struct rv_backup_reader *reader;
     int to, fd;
+    bool cannot_write; /* the trouble is of the disk that the files go to, not of the backup */
     uint64_t rows, total;
 };
 
@@ -35,7 +36,9 @@ static bool is_wanted(const struct extracting *x, const struct rv_backup_row *ro
 
 static bool write_piece(void *context, struct rv_span bytes, struct rv_error *err)
 {
-    return rv_fd_write_all(((struct extracting *)context)->fd, bytes, err);
+    struct extracting *x = context;
+    x->cannot_write = !rv_fd_write_all(x->fd, bytes, err);
+    return !x->cannot_write;
 }
 
 /* Names that differ in case alone meet on some disks: the second becomes "name~2". What is there already stays. */
@@ -66,13 +69,17 @@ static bool write_file(struct extracting *x, const struct rv_backup_row *row, in
     struct rv_backup_wish wish = { .plain = write_piece, .context = x };
     struct rv_backup_read got;
     x->fd = openat(folder, part_name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    x->cannot_write = x->fd < 0;
     if (x->fd < 0)
         return rv_fail_sys(err, RV_E_IO, errno, "creating %.100s", row->path);
     const struct timespec times[2] = { { .tv_nsec = UTIME_NOW }, { .tv_sec = row->file->modified } };
     bool fine = rv_backup_read_file(x->reader, x->b, row, &wish, &got, err);
     futimens(x->fd, times);
     close(x->fd);
-    fine = fine && give_name(x, folder, leaf, err);
+    if (fine) {
+        fine = give_name(x, folder, leaf, err);
+        x->cannot_write = !fine;
+    }
     if (!fine) {
         unlinkat(folder, part_name, 0);
         return false;
@@ -116,7 +123,7 @@ static bool extract_file(struct extracting *x, const struct rv_backup_row *row, 
     }
     if (write_file(x, row, folder, leaf, &why))
         return true;
-    if (why.code == RV_E_NOSPACE || why.code == RV_E_NOMEM || why.code == RV_E_DENIED) {
+    if (x->cannot_write || why.code == RV_E_NOMEM || why.code == RV_E_DENIED) {
         *err = why;
         return false;
     }

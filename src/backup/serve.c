@@ -142,11 +142,26 @@ static void begin_file(struct rv_serving *s, const char *path, struct incoming *
         rv_fail_sys(&in->why, RV_E_IO, errno, "creating %.100s", path);
 }
 
+/*
+ * A new Status.plist says that the device will not send again what came before it, whatever happens to this computer:
+ * so all that is on the disk before the list gets its name.
+ */
+static void secure_before_status(struct rv_serving *s, struct incoming *in)
+{
+    bool status = strcmp(in->leaf, "Status.plist") == 0;
+    if (status && s->unsecured > 0 && syncfs(in->folder) != 0)
+        rv_fail_sys(&in->why, RV_E_IO, errno, "securing what came on the disk");
+    s->unsecured = status ? 0 : s->unsecured + 1;
+}
+
 static void end_file(struct rv_serving *s, struct incoming *in, bool complete)
 {
     if (in->fd >= 0 && close(in->fd) != 0 && in->why.code == RV_OK)
         rv_fail_sys(&in->why, RV_E_IO, errno, "finishing %.100s", in->leaf);
     bool whole = complete && in->why.code == RV_OK && in->folder >= 0;
+    if (whole)
+        secure_before_status(s, in);
+    whole = whole && in->why.code == RV_OK;
     if (whole && renameat(in->folder, in->temporary, in->folder, in->leaf) != 0)
         rv_fail_sys(&in->why, RV_E_IO, errno, "giving %.100s its name", in->leaf);
     if (in->folder >= 0) {

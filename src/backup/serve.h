@@ -19,6 +19,7 @@ struct rv_serving {
     bool in_parts;         /* only what changed comes: what the device announces is more than that */
     bool asked;            /* the request has left, or part of it */
     struct rv_served count;
+    uint64_t unsecured;          /* files that came since all was secured on the disk */
     struct rv_error trouble;     /* the first of this computer's disk: the device tells of it as a number of its own */
     uint64_t drained;            /* bytes that came for files which this computer could not or would not write */
     uint64_t announced, told_ms; /* bytes the device says will come; when progress was told last */

@@ -51,6 +51,8 @@ static int run_verb(struct rv_face *face, const struct rv_args *args, struct rv_
         rv_print_result(face, result);
         code = finish(face, 0);
     } else {
+        if (err.code == RV_OK) /* a slip of ours, and never a success */
+            rv_fail(&err, RV_E_IO, "%s broke off without a word why", face->command->name);
         for (size_t i = err.depth; i-- > 0;)
             rv_log(ctx->log, RV_LOG_ERROR, "cli", "%s: %s", rv_code_name(err.code), err.text[i]);
         if (err.apple != 0)

@@ -430,12 +430,11 @@ class Stand:
 def phases_of_changes(lines):
     """The device's own order is told by the times that Status.plist gets its name: uploading, moving, removing, finished."""
     names = iter(("sending files", "moving them", "removing old ones", "reading it back"))
-    at, phases, secured = "preparing", [], 0
+    at, phases = "preparing", []
     for number, (what, name) in enumerate(lines, 1):
-        if what == "syncfs":
-            secured += 1
-            at = "securing" if secured == 1 else "clearing away"
-        elif secured == 1 and what in ("exchange", "rename") and at == "securing":
+        if what == "syncfs" and at != "sending files":
+            at = "clearing away" if at in ("securing", "change of names") else "securing"
+        elif what in ("exchange", "rename") and at == "securing":
             at = "change of names"
         if phases and phases[-1][0] == at:
             phases[-1][2] = number
@@ -452,6 +451,17 @@ def phases_of_events(record, first, last):
               if line["what"] == "backup-step" and line["event"] > first]
     ends = [at - 1 for _, at in marks[1:]] + [last - first]
     return [(name, at, end) for (name, at), end in zip(marks, ends) if end >= at]
+
+
+def check_order(lines):
+    """What a power loss may not undo is on the disk first: files before the list that says they came, all before the name."""
+    done = [name if what in ("rename", "exchange") else what for what, name in lines]
+    lists = [i for i, name in enumerate(done) if name == "Status.plist"]
+    claim(len(lists) == 4, f"{len(lists)} states")
+    claim("syncfs" in done[lists[0]:lists[1]], "files are not secured before the phone says that they came")
+    after = done[lists[3]:]
+    claim(after.index("syncfs") < next(i for i, (what, name) in enumerate(lines[lists[3]:]) if what in ("exchange", "rename") and
+                                       len(name) >= 25), "the backup gets its name before it is secured")
 
 
 def room_used(stand, road, before):
@@ -475,6 +485,8 @@ def rehearse(stand, road):
     claim(run.code == 0, f"the rehearsal of '{road.name}': {run.why()}")
     judge_again(stand, road, run, before, files)
     lines = [line.split("\t") for line in changes.read_text(encoding="utf-8", errors="replace").splitlines()]
+    if road.words[0] == "create":
+        check_order(lines)
     places, steps = {"change": phases_of_changes(lines)}, []
     if phone:
         relay.close()
