@@ -249,13 +249,19 @@ PAGES = {
 <p class=event>me named the group Beans</p>
 <p class=event>bob@example.org left the group</p>
 <div class="m you " id="G5">{WHO}<a href="attachments/b.jpg"><img loading=lazy alt="b.jpg" src="attachments/b.jpg"></a><div class=foot>2023-03-08 20:32</div></div>
+<div class="m you " id="G6">{WHO}<div class=file>gone.pdf <i>(not in this backup)</i></div><div class=file>cloud.mov <i>(in iCloud: it was never on this phone)</i></div>"""
+                                   f"""<div class=foot>2023-03-08 20:33</div></div>
+<div class="m you " id="G7">{WHO}<video controls preload=none src="attachments/clip.MOV"></video><div class=file><a href="attachments/clip.MOV">clip.MOV</a></div>"""
+                                   """<audio controls preload=none src="attachments/memo.m4a"></audio><div class=file><a href="attachments/memo.m4a">memo.m4a</a></div>"""
+                                   """<div class=file>page.html <i>(in the folder attachments; not linked, since a browser would run it)</i></div>"""
+                                   """<div class=file><a href="attachments/pa%20per.pdf">pa per.pdf</a></div><div class=foot>2023-03-08 20:34</div></div>
 </main>""",
     "Peas & _Beans_/index.html": f"""{ALL}Peas &amp; &lt;Beans&gt;</h1><ul>
-<li><a href="2023-03.html">2023-03</a> (4)</li>
+<li><a href="2023-03.html">2023-03</a> (6)</li>
 </ul>""",
     "index.html": f"""<h1>Messages</h1><ul>
 <li><a href="%2B44%207700%20900123/index.html">{PARTY}</a> (3)</li>
-<li><a href="Peas%20%26%20_Beans_/index.html">Peas &amp; &lt;Beans&gt;</a> (4)</li>
+<li><a href="Peas%20%26%20_Beans_/index.html">Peas &amp; &lt;Beans&gt;</a> (6)</li>
 </ul>""",
 }
 
@@ -279,11 +285,20 @@ def talk(folder):
     sms.message(2, bob, None, guid="G3", item_type=3, group_action_type=0)
     sms.message(2, ada, "Loved", guid="G4", associated_message_guid="p:0/G1", associated_message_type=2000)
     sms.attach(sms.message(2, bob, "\ufffc", guid="G5"), "~/Library/SMS/Attachments/a/b.jpg", "b.jpg")
+    gone = sms.message(2, bob, "\ufffc", guid="G6")
+    sms.attach(gone, "~/Library/SMS/Attachments/a/gone.pdf", "gone.pdf", "application/pdf")
+    sms.attach(gone, None, "cloud.mov", "video/quicktime")
+    more = sms.message(2, bob, "\ufffc", guid="G7")
+    for name in ("clip.MOV", "memo.m4a", "page.html", "pa per.pdf"):
+        sms.attach(more, f"~/Library/SMS/Attachments/a/{name}", name, "x/y")
     sms.close()
     place = os.path.join(folder, "MediaDomain/Library/SMS/Attachments/a")
     os.makedirs(place)
     with open(os.path.join(place, "b.jpg"), "wb") as file:
         file.write(b"\xff\xd8\xff picture")
+    for name in ("clip.MOV", "memo.m4a", "page.html", "pa per.pdf"):
+        with open(os.path.join(place, name), "wb") as file:
+            file.write(name.encode())
 
 
 def body(page):
@@ -304,8 +319,10 @@ def a_conversation_becomes_pages_a_month_each():
             for name in names:
                 with open(os.path.join(base, name), "rb") as file:
                     pages[os.path.relpath(os.path.join(base, name), os.path.join(out, "messages"))] = file.read()
-        same((row["exported"], row["files_written"], row["media_copied"], row["media_bytes"], row["media_not_found"]), (7, 6, 1, 11, 0))
+        same((row["exported"], row["files_written"], row["media_copied"], row["media_bytes"], row["media_not_found"]), (9, 6, 5, 11 + 8 + 8 + 9 + 10, 2))
         same(pages.pop("Peas & _Beans_/attachments/b.jpg"), b"\xff\xd8\xff picture")
+        for name in ("clip.MOV", "memo.m4a", "page.html", "pa per.pdf"):
+            same(pages.pop(f"Peas & _Beans_/attachments/{name}"), name.encode())
         found = {name: page.decode() for name, page in pages.items()}
         same(sorted(found), sorted(PAGES))
         for name, wanted in PAGES.items():
