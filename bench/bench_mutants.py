@@ -213,12 +213,11 @@ def work(number, queue, tools, known, options):
 # ---- what came of it ----
 
 def results():
-    """Every mutant as it stands; "first" is what came of it when it was tried for the first time."""
+    """Every mutant as it stands: the last line about it counts."""
     rows = {}
     if RESULTS.exists():
         for line in RESULTS.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
-            row["first"] = rows.get(key_of(row), {}).get("first", row["outcome"])
             rows[key_of(row)] = row
     return rows
 
@@ -237,12 +236,13 @@ def table(rows):
     rooms = collections.defaultdict(list)
     for row in rows:
         rooms[row["file"].split("/")[1]].append(row)
-    lines = ["| room | mutants | caught at first | caught now | survived | caught % |", "| --- | ---: | ---: | ---: | ---: | ---: |"]
+    lines = ["| room | mutants | caught | survived | of these on lines that no test executes | caught % |",
+             "| --- | ---: | ---: | ---: | ---: | ---: |"]
     for name, all_of in sorted(rooms.items()) + [("**all**", rows)]:
         survived = sum(r["outcome"] == "survived" for r in all_of)
-        first = sum(r.get("first", r["outcome"]) != "survived" for r in all_of)
+        dark = sum(r["outcome"] == "survived" and r.get("covering") == 0 for r in all_of)
         share = 100 * (len(all_of) - survived) / len(all_of) if all_of else 0
-        lines.append(f"| {name} | {len(all_of)} | {first} | {len(all_of) - survived} | {survived} | {share:.0f} |")
+        lines.append(f"| {name} | {len(all_of)} | {len(all_of) - survived} | {survived} | {dark} | {share:.0f} |")
     return "\n".join(lines)
 
 
@@ -265,6 +265,8 @@ def write_down(rows):
     mended, held = counted(rows, SEED), counted(rows, SEED + 1)
     few = f": too few for a judgement, {WANTED} are wanted; the same command goes on with them" if len(mended) < WANTED else ""
     page = page.replace("@COUNT@", f"{len(mended)} mutants were tried{few}.").replace("@HELD@", str(len(held))).replace("@BUDGET@", str(BUDGET))
+    short = sum(r["outcome"] == "survived" and r.get("covering") != 0 and r.get("budget", BUDGET) < BUDGET for r in mended)
+    page = page.replace("@SHORT@", f"for {short} of the survivors less so far: `--again` goes on" if short else "for each survivor")
     page = page.replace("@DATE@", datetime.date.today().isoformat()).replace("@ROOMS@", table(mended))
     page = page.replace("@KINDS@", kinds(mended)).replace("@HOLDOUT@", table(held))
     (SOURCE / "docs" / "mutants.md").write_text(page, encoding="utf-8")
