@@ -128,14 +128,6 @@ bool rv_der_uint(const struct rv_der *element, uint64_t *out)
     return true;
 }
 
-bool rv_der_bool(const struct rv_der *element, bool *out)
-{
-    if (!rv_der_is(element, RV_DER_UNIVERSAL, RV_DER_BOOLEAN) || element->body.len != 1)
-        return false;
-    *out = element->body.ptr[0] != 0;
-    return true;
-}
-
 /* ---- writing ---- */
 
 static size_t put_tag(uint8_t *to, enum rv_der_class cls, bool constructed, uint32_t tag)

@@ -45,7 +45,6 @@ struct rv_reader rv_der_inside(const struct rv_der *element);
 bool rv_der_text_is(const struct rv_der *element, const char *text);
 /** INTEGER of at most 64 bits, not negative. */
 bool rv_der_uint(const struct rv_der *element, uint64_t *out);
-bool rv_der_bool(const struct rv_der *element, bool *out);
 
 /* Writing: content first, wrapped from the inside out. */
 bool rv_der_put(struct rv_buf *to, enum rv_der_class cls, bool constructed, uint32_t tag, struct rv_span body,
