@@ -138,11 +138,11 @@ def memory(build, folder):
 PARTS = {"ceilings": ceilings, "beside": side_by_side, "memory": memory}
 
 
-def kept(name):
-    """What the page says now of a part that is not measured."""
-    if not os.path.exists(PAGE):
+def kept_in(path, name):
+    """What a page says now of a part that is not measured."""
+    if not os.path.exists(path):
         return "not measured yet"
-    with open(PAGE, encoding="utf-8") as page:
+    with open(path, encoding="utf-8") as page:
         found = re.search(rf"<!-- {name} -->\n(.*?)\n<!-- end -->", page.read(), re.S)
     return found.group(1) if found else "not measured yet"
 
@@ -162,7 +162,7 @@ def main():
         text = template.read()
     begun = time.monotonic()
     for name, measure in PARTS.items():
-        table = kept(name)
+        table = kept_in(PAGE, name)
         if name in wanted:
             with tempfile.TemporaryDirectory(prefix="revive-bench-") as folder:
                 table = stamped(measure(build, folder))

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "sim/model.h"
+#include "sim/notices.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -75,6 +76,23 @@ static void stand_still(struct sim_backup *run)
         continue;
 }
 
+/* The person taps the cross on the screen: hosts are told, and a host that heeds it hangs up. */
+static void ask_host_to_stop(struct sim_backup *run)
+{
+    enum { PATIENCE_MS = 20000 };
+    (void)sim_link_flush(&run->link);
+    sim_notice_post(run->device, "com.apple.itunes-client.syncCancelRequest");
+    if (sim_wire_waits(run->link.wire, PATIENCE_MS))
+        sim_record(run->device, "backup", "the host heeds the cancel");
+}
+
+/* A screen that locks by itself takes the files' keys away, unless a host keeps the device awake. */
+static bool falls_asleep(struct sim_backup *run, const char *step)
+{
+    return strcmp(step, "batch") == 0 && sim_backup_flag(run, "backup_autolock", false) &&
+           !sim_backup_flag(run, "kept_awake", false);
+}
+
 bool sim_backup_step(struct sim_backup *run, const char *step)
 {
     char rest[64];
@@ -101,6 +119,10 @@ bool sim_backup_step(struct sim_backup *run, const char *step)
     }
     if (strikes(run, "backup_error", step, rest, sizeof rest) && rv_text_number(rest, 10, &code))
         return sim_backup_fail(run, (int)code, "An error was ordered at %s", step);
+    if (strikes(run, "backup_cancel", step, NULL, 0))
+        ask_host_to_stop(run);
+    if (falls_asleep(run, step))
+        return sim_backup_fail(run, MB_LOCKED, "Device locked while it was backed up (MBErrorDomain/208)");
     if (sim_backup_flag(run, "backup_cancelled", false)) {
         sim_setting_put(run->device, "backup_cancelled", "");
         return sim_backup_fail(run, MB_CANCELLED, "Cancelled by the person at the device");

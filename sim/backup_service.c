@@ -86,7 +86,8 @@ static bool ask_passcode(struct sim_backup *run)
     sim_record(run->device, "screen", "asks for the passcode before a backup");
     sim_notice_post(run->device, "com.apple.LocalAuthentication.ui.presented");
     bool entered = strcmp(does, "enter") == 0;
-    sim_pause(run->device, strcmp(does, "ignore") == 0 ? LIMIT_MS : TYPING_MS);
+    uint64_t typing_ms = sim_backup_number(run, "backup_passcode_ms", TYPING_MS);
+    sim_pause(run->device, strcmp(does, "ignore") == 0 ? LIMIT_MS : (unsigned)typing_ms);
     sim_notice_post(run->device, "com.apple.LocalAuthentication.ui.dismissed");
     return entered || sim_backup_fail(run, MB_LOCKED,
                                       "Device locked: the passcode was not entered "
@@ -121,6 +122,9 @@ static bool do_backup(struct sim_backup *run)
 
 static bool do_restore(struct sim_backup *run)
 {
+    /* The files' keys are not to be had: reported as an internal error. */
+    if (sim_backup_flag(run, "locked", false))
+        return sim_backup_fail(run, MB_INTERNAL, "The device is locked (MBErrorDomain/1)");
     return may_begin(run, false) && sim_backup_restore(run);
 }
 

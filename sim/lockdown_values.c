@@ -374,8 +374,17 @@ static plist_t disk_data(struct phone *p)
     return plist_new_uint(disk_size(p) - file_size(p, "system.img"));
 }
 
+static plist_t cloud_backup(struct phone *p)
+{
+    return plist_new_bool(flag(p, "cloud_backup", false));
+}
+
 static plist_t disk_free(struct phone *p)
 {
+    uint64_t room = 0;
+    char text[32];
+    if (sim_setting(p->device, "data_room", text, sizeof text) && rv_text_number(text, 10, &room))
+        return plist_new_uint(room);
     uint64_t used = file_size(p, "system.img") + file_size(p, "data.img") + photos(p) + apps(p);
     return plist_new_uint(used < disk_size(p) ? disk_size(p) - used : 0);
 }
@@ -476,7 +485,7 @@ static const struct row power[] = {
 };
 
 static const struct row backup[] = {
-    { "CloudBackupEnabled", .flag = 'n' },
+    { "CloudBackupEnabled", .make = cloud_backup },
     { "RequiresEncryption", .flag = 'n' },
     { "WillEncrypt", .make = encrypts },
     { NULL },

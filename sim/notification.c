@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two small conversations in property lists: notification_proxy, heartbeat.
- * Sources: libimobiledevice 1.3.0 src/notification_proxy.c, src/heartbeat.c.
+ * Small conversations in property lists: notification_proxy, heartbeat, assertion_agent.
+ * Sources: libimobiledevice 1.3.0 src/notification_proxy.c, src/heartbeat.c; pymobiledevice3
+ * services/power_assertion.py.
  */
 #include "sim/notices.h"
 #include "sim/service_list.h"
@@ -146,4 +147,28 @@ void sim_heartbeat_serve(struct sim_device *device, struct sim_wire *wire)
         alive = command != NULL && strcmp(command, "Polo") == 0 && quiet_until_next_beat(wire);
         plist_free(answer);
     }
+}
+
+/* The device stays awake for as long as the connection stands, or until the time the host named. */
+void sim_assertion_serve(struct sim_device *device, struct sim_wire *wire)
+{
+    plist_t request = sim_wire_plist_read(wire, REQUEST_MAX, -1);
+    const char *command = sim_plist_text(request, "CommandKey"), *type = sim_plist_text(request, "AssertionTypeKey");
+    plist_t limit = PLIST_IS_DICT(request) ? plist_dict_get_item(request, "AssertionTimeoutKey") : NULL;
+    bool good = command != NULL && strcmp(command, "CommandCreateAssertion") == 0 && type != NULL && limit != NULL &&
+                sim_plist_text(request, "AssertionNameKey") != NULL;
+    if (good) {
+        sim_record(device, "assertion", "begins: %s", type);
+        sim_setting_put(device, "kept_awake", "yes");
+    }
+    plist_free(request);
+    plist_t answer = plist_new_dict();
+    plist_dict_set_item(answer, "Status", plist_new_string(good ? "Success" : "Error"));
+    if (sim_wire_plist_write(wire, answer) && good)
+        (void)sim_wire_waits(wire, -1); /* the end of the connection, or a word too many */
+    plist_free(answer);
+    if (!good)
+        return;
+    sim_setting_put(device, "kept_awake", "");
+    sim_record(device, "assertion", "ends");
 }

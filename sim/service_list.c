@@ -8,6 +8,7 @@ static const struct sim_service services[] = {
     { "com.apple.afc", sim_afc_serve, false },
     { "com.apple.crashreportcopymobile", sim_crash_copy_serve, false },
     { "com.apple.crashreportmover", sim_crash_mover_serve, false },
+    { "com.apple.mobile.assertion_agent", sim_assertion_serve, false },
     { "com.apple.mobile.diagnostics_relay", sim_diagnostics_serve, false },
     { "com.apple.mobile.heartbeat", sim_heartbeat_serve, false },
     { "com.apple.mobile.insecure_notification_proxy", sim_notification_serve, true },

@@ -27,6 +27,7 @@ void sim_crash_copy_serve(struct sim_device *device, struct sim_wire *wire);
 void sim_crash_mover_serve(struct sim_device *device, struct sim_wire *wire);
 void sim_diagnostics_serve(struct sim_device *device, struct sim_wire *wire);
 void sim_heartbeat_serve(struct sim_device *device, struct sim_wire *wire);
+void sim_assertion_serve(struct sim_device *device, struct sim_wire *wire);
 void sim_installation_serve(struct sim_device *device, struct sim_wire *wire);
 void sim_springboard_serve(struct sim_device *device, struct sim_wire *wire);
 void sim_notification_serve(struct sim_device *device, struct sim_wire *wire);

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "backup/choice.h"
 #include "backup/findings.h"
 #include "backup/serve.h"
 #include "proto/lockdown.h"
@@ -14,6 +15,8 @@ struct rv_create_options {
     const char *to;       /* folder of backups */
     const char *password; /* of the backup, for verifying an encrypted one whole; NULL: not known */
     bool full;
+    struct rv_choice *only; /* NULL: the whole phone */
+    const char *only_words; /* as the person gave them */
 };
 
 struct rv_created {
@@ -22,7 +25,8 @@ struct rv_created {
     bool incremental; /* began with the files of the last one */
     bool went_on;     /* with what a broken-off run had left */
     bool encrypted, read_back;
-    uint64_t files; /* of the index; 0: locked */
+    uint64_t files;    /* of the index; 0: locked */
+    uint64_t left_out; /* rows that were not asked for */
 };
 
 /** UNFINISHED when it broke off after files had come: the last backup is as it was, the same command goes on. */
@@ -32,14 +36,16 @@ bool rv_backup_create(struct rv_ctx *ctx, struct rv_lockdown *link, const struct
 struct rv_bring_options { /* every one is sent: absent ones would take the device's own defaults */
     bool system_files, settings, reboot, remove_others;
     const char *password;
-    bool any_version; /* let the phone judge */
+    bool any_version;          /* let the phone judge */
+    struct rv_choice *without; /* what stays behind; NULL: nothing */
 };
 struct rv_brought {
     struct rv_served served;
+    uint64_t left_out; /* rows */
 };
 /** Preflight, then the phone fetches what it wants. The backup is only read. */
-bool rv_backup_bring(struct rv_ctx *ctx, struct rv_lockdown *link, const char *folder,
-                     const struct rv_bring_options *options, struct rv_brought *out, struct rv_error *err);
+bool rv_backup_bring(struct rv_ctx *ctx, struct rv_lockdown *link, const char *folder, struct rv_bring_options *options,
+                     struct rv_brought *out, struct rv_error *err);
 
 /** Sets (no old), changes, or removes (no new) the password that the phone encrypts its backups with. */
 bool rv_backup_change_password(struct rv_ctx *ctx, struct rv_lockdown *link, const char *old_password,
@@ -51,3 +57,7 @@ struct rv_mb2 *rv_backup_agent(struct rv_lockdown *link, unsigned *major, unsign
 void rv_backup_broke_off(struct rv_error *err, bool begun, enum rv_advice advice);
 /** A text of lockdown; "" when it is not told. */
 void rv_backup_value(struct rv_lockdown *link, const char *domain, const char *key, char *out, size_t room);
+/** Is it told, and true? */
+bool rv_backup_flag(struct rv_lockdown *link, const char *domain, const char *key);
+/** The phone says that its set-up is not finished. */
+bool rv_backup_setup_waits(struct rv_lockdown *link);

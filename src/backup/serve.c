@@ -7,6 +7,7 @@
 
 #include "backup/place.h"
 #include "base/file.h"
+#include "base/language.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,7 @@ enum {
     PASSCODE_SECONDS = 30 * 60,
     SILENT_SECONDS = 3,
     TELL_EVERY_MS = 100,
+    UNREAD_TOLD = 20,
     READ_PIECE = 1 << 18,
     ITEMS_MAX = 4000000
 };
@@ -84,6 +86,13 @@ static bool is_ours(const struct rv_serving *s, const char *path)
     return strncmp(path, s->name, len) == 0 && (path[len] == '\0' || path[len] == '/');
 }
 
+/* A file of the top folder, by its name. */
+static bool is_the(const struct rv_serving *s, const char *path, const char *leaf)
+{
+    size_t len = strlen(s->name);
+    return is_ours(s, path) && path[len] == '/' && strcmp(path + len + 1, leaf) == 0;
+}
+
 static bool may_touch(const struct rv_serving *s, const char *path, bool write, struct rv_error *err)
 {
     if (path == NULL || !is_ours(s, path))
@@ -133,11 +142,16 @@ static void begin_file(struct rv_serving *s, const char *path, struct incoming *
     in->folder = rv_place_parent(s->root, path, true, &in->leaf, &in->why);
     if (in->folder < 0)
         return;
-    snprintf(in->temporary, sizeof in->temporary, ".%.240s.part", in->leaf);
+    /* What goes into Snapshot is on its way by its place already, and the device moves it when all is there. */
+    bool staged = strstr(path, "/Snapshot/") != NULL;
+    snprintf(in->temporary, sizeof in->temporary, staged ? "%.250s" : ".%.240s.part", in->leaf);
     static const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     in->fd = openat(in->folder, in->temporary, flags, 0600);
-    if (in->fd < 0 && errno == EEXIST && unlinkat(in->folder, in->temporary, 0) == 0)
+    if (in->fd < 0 && errno == EEXIST) {
+        snprintf(in->temporary, sizeof in->temporary, ".%.240s.part", in->leaf);
+        unlinkat(in->folder, in->temporary, 0);
         in->fd = openat(in->folder, in->temporary, flags, 0600);
+    }
     if (in->fd < 0)
         rv_fail_sys(&in->why, RV_E_IO, errno, "creating %.100s", path);
 }
@@ -162,7 +176,7 @@ static void end_file(struct rv_serving *s, struct incoming *in, bool complete)
     if (whole)
         secure_before_status(s, in);
     whole = whole && in->why.code == RV_OK;
-    if (whole && renameat(in->folder, in->temporary, in->folder, in->leaf) != 0)
+    if (whole && strcmp(in->temporary, in->leaf) != 0 && renameat(in->folder, in->temporary, in->folder, in->leaf) != 0)
         rv_fail_sys(&in->why, RV_E_IO, errno, "giving %.100s its name", in->leaf);
     if (in->folder >= 0) {
         if (!whole || in->why.code != RV_OK)
@@ -191,7 +205,9 @@ static bool take_data(struct rv_serving *s, struct incoming *in, uint32_t len, s
     return true;
 }
 
-static bool receive_file(struct rv_serving *s, const char *path, struct rv_error *first, struct rv_error *err)
+/* name: what the phone calls the file. */
+static bool receive_file(struct rv_serving *s, const char *name, const char *path, struct rv_error *first,
+                         struct rv_error *err)
 {
     struct incoming in = { .why = { 0 } };
     uint8_t code = RV_MB2_DATA;
@@ -212,6 +228,8 @@ static bool receive_file(struct rv_serving *s, const char *path, struct rv_error
         }
     }
     /* 0x0B: the device could not read its own file to the end; what came is kept, as others do */
+    if (code == RV_MB2_ERROR_REMOTE && s->unread++ < UNREAD_TOLD)
+        rv_tell_warning(s->ctx, "The phone cannot read one of its own files: %.200s", name);
     end_file(s, &in, code == RV_MB2_SUCCESS || (code == RV_MB2_ERROR_REMOTE && data));
     if (first->code == RV_OK && in.why.code != RV_OK)
         *first = in.why;
@@ -262,7 +280,7 @@ static bool do_upload(struct rv_serving *s, plist_t message, struct rv_error *er
             return false;
         if (name[0] == '\0')
             break;
-        if (!rv_mb2_read_path(s->link, path, err) || !receive_file(s, path, &first, err))
+        if (!rv_mb2_read_path(s->link, path, err) || !receive_file(s, name, path, &first, err))
             return false;
         tell(s, percent);
     }
@@ -294,7 +312,10 @@ static bool send_content(struct rv_serving *s, int fd, struct rv_error *why, str
 static bool send_file(struct rv_serving *s, const char *path, plist_t failures, struct rv_error *err)
 {
     struct rv_error why = { 0 };
-    RV_AUTO_FD fd = may_touch(s, path, false, &why) ? rv_place_open(s->root, path, O_RDONLY | O_NONBLOCK, &why) : -1;
+    bool may = may_touch(s, path, false, &why), other = may && s->instead != NULL && is_the(s, path, s->instead);
+    RV_AUTO_FD fd = !may    ? -1
+                    : other ? rv_place_open(s->instead_root, s->instead, O_RDONLY, &why)
+                            : rv_place_open(s->root, path, O_RDONLY | O_NONBLOCK, &why);
     if (!rv_mb2_send_path(s->link, path, err) || (fd >= 0 && !send_content(s, fd, &why, err)))
         return false;
     if (why.code == RV_OK) {
@@ -428,6 +449,26 @@ static const struct {
 
 /* ---- the conversation ---- */
 
+/* The phone tells when its question comes and goes; one that does not is taken to ask when it is silent at first. */
+static void tell_of_passcode(struct rv_serving *s, bool silent)
+{
+    bool heard = false, asks = s->sync != NULL && rv_sync_asks_passcode(s->sync, &heard);
+    uint64_t now = rv_clock_now(&s->ctx->clock);
+    asks = asks || (!heard && silent && s->may_ask_passcode);
+    if (asks && s->asked_ms == 0)
+        rv_tell_note(s->ctx,
+                     "Look at the phone: it asks for its passcode before it gives anything away. It waits 30 minutes.");
+    s->asked_ms = !asks ? 0 : s->asked_ms != 0 ? s->asked_ms : now;
+    if (asks)
+        rv_tell(s->ctx, &(struct rv_event){ .kind = RV_EVENT_PROGRESS,
+                                            .step = "passcode",
+                                            .text = N_("Waiting for the passcode on the phone"),
+                                            .unit = "seconds",
+                                            .done = (now - s->asked_ms) / 1000,
+                                            .total = PASSCODE_SECONDS,
+                                            .percent = -1 });
+}
+
 /* The device may be silent for long: it waits for its passcode, or looks through its files. */
 static plist_t next_message(struct rv_serving *s, bool first, struct rv_error *err)
 {
@@ -442,18 +483,7 @@ static plist_t next_message(struct rv_serving *s, bool first, struct rv_error *e
         }
         if (!rv_cancel_point(&s->ctx->cancel, err))
             return NULL;
-        if (first && s->may_ask_passcode && waited == SILENT_SECONDS)
-            rv_tell_note(
-                s->ctx,
-                "Look at the phone: it asks for its passcode before it gives anything away. It waits 30 minutes.");
-        if (first && s->may_ask_passcode && waited > SILENT_SECONDS)
-            rv_tell(s->ctx, &(struct rv_event){ .kind = RV_EVENT_PROGRESS,
-                                                .step = "passcode",
-                                                .text = "waiting for the passcode on the phone",
-                                                .unit = "seconds",
-                                                .done = waited,
-                                                .total = PASSCODE_SECONDS,
-                                                .percent = -1 });
+        tell_of_passcode(s, first && waited >= SILENT_SECONDS);
     }
     rv_fail(err, RV_E_TIMEOUT, "the device was silent for %d minutes", PASSCODE_SECONDS / 60);
     return NULL;
@@ -477,7 +507,7 @@ static bool take_response(struct rv_serving *s, plist_t message, struct rv_error
     return rv_while(err, "serving the device, which then answered %lld", (long long)code);
 }
 
-bool rv_backup_serve(struct rv_serving *s, plist_t request, struct rv_error *err)
+static bool serve(struct rv_serving *s, plist_t request, struct rv_error *err)
 {
     bool first = true;
     s->asked = true;
@@ -501,4 +531,19 @@ bool rv_backup_serve(struct rv_serving *s, plist_t request, struct rv_error *err
         if (!fine)
             return rv_while(err, "at the device's request %.60s", name);
     }
+}
+
+bool rv_backup_serve(struct rv_serving *s, plist_t request, struct rv_error *err)
+{
+    if (s->sync == NULL)
+        return serve(s, request, err);
+    struct rv_error why = { 0 };
+    rv_sync_guard(s->sync, s->link);
+    bool fine = serve(s, request, &why);
+    rv_sync_release(s->sync);
+    if (!fine && rv_sync_cancelled(s->sync))
+        return rv_fail(err, RV_E_CANCELLED, "it was cancelled on the phone");
+    if (!fine)
+        *err = why;
+    return fine;
 }

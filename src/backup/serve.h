@@ -2,8 +2,8 @@
 /* What a device may do with the folder that is served to it while a request of the backup agent runs. */
 #pragma once
 
+#include "backup/sync.h"
 #include "base/ctx.h"
-#include "proto/mobilebackup2.h"
 
 struct rv_served {
     uint64_t files_in, bytes_in, files_out, bytes_out;
@@ -16,8 +16,13 @@ struct rv_serving {
     const char *name; /* the one folder in it that the device may touch */
     bool read_only;
     bool may_ask_passcode; /* iOS 16.1 and later: say so when it is silent */
-    bool in_parts;         /* only what changed comes: what the device announces is more than that */
-    bool asked;            /* the request has left, or part of it */
+    struct rv_sync *sync;  /* NULL: nobody listens to what the phone's screen says */
+    uint64_t asked_ms;     /* since when the phone asks for its passcode; 0: it does not */
+    const char *instead;   /* a file of that folder that is taken from instead_root; NULL: none */
+    int instead_root;
+    bool in_parts;   /* only what changed comes: what the device announces is more than that */
+    bool asked;      /* the request has left, or part of it */
+    uint64_t unread; /* files of its own that the device could not read */
     struct rv_served count;
     uint64_t unsecured;          /* files that came since all was secured on the disk */
     struct rv_error trouble;     /* the first of this computer's disk: the device tells of it as a number of its own */

@@ -30,6 +30,12 @@ static bool counts_bytes(const struct rv_event *event)
     return event->total > 0 && (event->unit == NULL || strcmp(event->unit, "bytes") == 0);
 }
 
+/* Something on the phone waits for the person, and not for ever. */
+static bool counts_down(const struct rv_event *event)
+{
+    return event->total > event->done && event->unit != NULL && strcmp(event->unit, "seconds") == 0;
+}
+
 static void seconds_words(double left, char *out, size_t room)
 {
     if (left >= 90)
@@ -71,6 +77,9 @@ static void amount_words(const struct rv_event *event, char *out, size_t room)
     if (counts_bytes(event))
         snprintf(out, room, _(" %s of %s"), rv_text_size(event->done, done, sizeof done),
                  rv_text_size(event->total, total, sizeof total));
+    else if (counts_down(event))
+        snprintf(out, room, _(" %u:%02u left"), (unsigned)(event->total - event->done) / 60,
+                 (unsigned)(event->total - event->done) % 60);
 }
 
 /* An event may say what part of the step it is about; a single word is a component's name, for programs. */

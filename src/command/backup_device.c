@@ -2,15 +2,18 @@
 /* `revive backup create`, `restore` and `password …`: what needs the phone. */
 #include "backup/backup.h"
 #include "backup/create.h"
+#include "backup/facts.h"
 #include "base/file.h"
+#include "base/language.h"
 #include "command/backup_pick.h"
 #include "command/device_json.h"
 #include "command/verbs.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { TRUST_WAIT_MS = 120000 };
+enum { TRUST_WAIT_MS = 120000, OLD_DAYS = 90 };
 
 /* The phone in Normal mode, trusted. */
 static struct rv_lockdown *open_phone(struct rv_run *run, struct rv_device *device, struct rv_error *err)
@@ -29,6 +32,20 @@ static struct rv_lockdown *open_phone(struct rv_run *run, struct rv_device *devi
 
 /* ---- create ---- */
 
+/* What the phone would say late, or in a number. */
+static bool may_begin(struct rv_lockdown *link, bool needs_password, struct rv_error *err)
+{
+    if (rv_backup_setup_waits(link)) {
+        rv_fail(err, RV_E_REFUSED, "the phone's set-up is not finished: it gives no backup of itself");
+        return rv_advise(err, RV_ADVICE_BACKUP_SETUP);
+    }
+    if (needs_password && rv_backup_flag(link, "com.apple.mobile.backup", "WillEncrypt")) {
+        rv_fail(err, RV_E_DENIED, "the phone encrypts its backups: a part can be kept only with the password");
+        return rv_advise(err, RV_ADVICE_BACKUP_PASSWORD_NEEDED);
+    }
+    return true;
+}
+
 static bool run_create(struct rv_run *run, struct rv_error *err)
 {
     struct rv_device device;
@@ -42,7 +59,11 @@ static bool run_create(struct rv_run *run, struct rv_error *err)
                                          .full = rv_arg_flag(run->args, "full"),
                                          .password = have ? password : NULL };
     struct rv_created made;
-    if (link == NULL)
+    struct rv_choice only;
+    options.only_words = rv_arg(run->args, "only");
+    options.only = options.only_words != NULL ? &only : NULL;
+    if (link == NULL || (options.only != NULL && !rv_choice_parse(options.only_words, true, &only, err)) ||
+        !may_begin(link, options.only != NULL && !have, err))
         return false;
     bool fine = rv_backup_create(run->ctx, link, &options, &made, err);
     rv_wipe(password, sizeof password);
@@ -56,12 +77,15 @@ static bool run_create(struct rv_run *run, struct rv_error *err)
     rv_json_set_count(run->result, "files_received", made.served.files_in);
     rv_json_set_count(run->result, "bytes_received", made.served.bytes_in);
     rv_json_set_count(run->result, "files", made.files);
+    rv_json_set_count(run->result, "left_out", made.left_out);
     rv_free(made.folder);
     return fine;
 }
 
 static const struct rv_option create_options[] = {
     { "to", 0, "DIR", "folder of backups (else revive's own); the phone's folder is made in it" },
+    { "only", 0, "NAMES",
+      "keep these alone: domains (CameraRollDomain), apps by id, settings, keychain; into a folder of their own" },
     { "full", 0, NULL, "everything anew, not only what changed since the last backup" },
     RV_BACKUP_PASSWORD_OPTION,
 };
@@ -81,48 +105,100 @@ const struct rv_command rv_verb_backup_create = {
 
 /* ---- restore ---- */
 
-static bool ask_consent(struct rv_run *run, const struct rv_device *device, const struct rv_backup *b,
-                        struct rv_error *err)
+/* How old it is: what came onto the phone since is not in it. */
+static void age_words(const struct rv_backup *b, char *out, size_t room)
 {
-    char text[512];
-    snprintf(text, sizeof text,
-             "The backup of %s (iOS %s) is brought onto this phone. What is on the phone now and not in the backup %s.",
-             rv_backup_text(b, "Device Name", "DeviceName"), rv_backup_text(b, "Product Version", "ProductVersion"),
-             rv_arg_flag(run->args, "keep-others") ? "stays where it can" : "is removed");
-    (void)device;
+    int64_t then = rv_backup_date(b), days = then > 0 ? ((int64_t)time(NULL) - then) / 86400 : -1;
+    if (days < 0)
+        snprintf(out, room, "%s", _("It does not say when it was made."));
+    else if (days == 0)
+        snprintf(out, room, "%s", _("It was made today."));
+    else
+        snprintf(out, room, _("It is %lld days old: what came onto the phone since then is not in it."),
+                 (long long)days);
+}
+
+/* What a person should know before the question; nothing of it forbids the restore. */
+static void tell_before(struct rv_run *run, struct rv_lockdown *link, const struct rv_backup *b)
+{
+    if (rv_backup_date(b) > 0 && (int64_t)time(NULL) - rv_backup_date(b) > OLD_DAYS * 86400)
+        rv_tell_warning(run->ctx, "%s",
+                        _("This backup is old, and an old backup may bring an old fault back. If the trouble returns: "
+                          "restore the phone again, and the backup with --without settings."));
+    if (rv_backup_setup_waits(link))
+        rv_tell_note(
+            run->ctx, "%s",
+            _("The phone is in its set-up: let it wait at \"Apps & Data\" (\"Transfer Your Apps & Data\"). This "
+              "is the moment for a backup."));
+}
+
+static bool ask_consent(struct rv_run *run, const struct rv_backup *b, struct rv_error *err)
+{
+    char text[800], age[160], without[160] = "";
+    age_words(b, age, sizeof age);
+    if (rv_arg(run->args, "without") != NULL)
+        snprintf(without, sizeof without, _(" Left out: %.100s."), rv_arg(run->args, "without"));
+    snprintf(
+        text, sizeof text,
+        _("The backup of %s (iOS %s) is brought onto this phone. %s%s What is on the phone now and not in the backup "
+          "%s."),
+        rv_backup_text(b, "Device Name", "DeviceName"), rv_backup_text(b, "Product Version", "ProductVersion"), age,
+        without, rv_arg_flag(run->args, "keep-others") ? _("stays where it can") : _("is removed"));
     struct rv_question question = { .id = "backup-restore", .text = text };
     return rv_ask(run->ctx, &question, err);
+}
+
+static bool take_choice(struct rv_run *run, struct rv_choice *choice, struct rv_bring_options *options,
+                        struct rv_error *err)
+{
+    const char *words = rv_arg(run->args, "without");
+    if (words == NULL)
+        return true;
+    options->without = choice;
+    if (!rv_choice_parse(words, false, choice, err))
+        return false;
+    if (rv_choice_has(choice, "settings"))
+        options->settings = false;
+    return true;
 }
 
 static bool run_restore_backup(struct rv_run *run, struct rv_error *err)
 {
     struct rv_device device;
+    struct rv_choice choice;
     char password[RV_BACKUP_PASSWORD_MAX] = "";
+    struct rv_bring_options options = { .system_files = !rv_arg_flag(run->args, "no-system"),
+                                        .settings = !rv_arg_flag(run->args, "no-settings"),
+                                        .reboot = !rv_arg_flag(run->args, "no-restart"),
+                                        .remove_others = !rv_arg_flag(run->args, "keep-others"),
+                                        .any_version = rv_arg_flag(run->args, "any-version") };
+    if (!take_choice(run, &choice, &options, err))
+        return false;
     RV_AUTO(rv_backup) b = rv_backup_pick(run, rv_arg_word(run->args, 0), err);
     if (b == NULL)
         return false;
     json_object_set_new(run->result, "backup", rv_backup_json(b, NULL));
     RV_AUTO(rv_lockdown) link = open_phone(run, &device, err);
     if (link == NULL ||
-        (b->encrypted && !rv_backup_password(run, "password-file", "Password of this backup", password, err)) ||
-        !ask_consent(run, &device, b, err))
+        (b->encrypted && !rv_backup_password(run, "password-file", "Password of this backup", password, err)))
         return false;
-    struct rv_bring_options options = { .system_files = !rv_arg_flag(run->args, "no-system"),
-                                        .settings = !rv_arg_flag(run->args, "no-settings"),
-                                        .reboot = !rv_arg_flag(run->args, "no-restart"),
-                                        .remove_others = !rv_arg_flag(run->args, "keep-others"),
-                                        .any_version = rv_arg_flag(run->args, "any-version"),
-                                        .password = b->encrypted ? password : NULL };
+    tell_before(run, link, b);
+    if (!ask_consent(run, b, err))
+        return false;
+    options.password = b->encrypted ? password : NULL;
     struct rv_brought brought = { 0 };
     bool fine = rv_backup_bring(run->ctx, link, b->path, &options, &brought, err);
     rv_wipe(password, sizeof password);
     rv_json_set_count(run->result, "files_sent", brought.served.files_out);
     rv_json_set_count(run->result, "bytes_sent", brought.served.bytes_out);
+    rv_json_set_count(run->result, "left_out", brought.left_out);
     json_object_set_new(run->result, "restarts", json_boolean(options.reboot));
     return fine;
 }
 
 static const struct rv_option restore_options[] = {
+    { "without", 0, "NAMES",
+      "leave these behind: settings, keychain, an app by its id (org.example.app), a domain; several with commas" },
     { "no-settings", 0, NULL, "the phone keeps its own settings" },
     { "no-system", 0, NULL, "photos, messages and data of apps only, without the system's own files" },
     { "keep-others", 0, NULL, "what is on the phone and not in the backup stays" },
@@ -137,8 +213,10 @@ const struct rv_command rv_verb_backup_restore = {
     .summary = "Bring a backup onto the phone, the same or another one",
     .words = "[BACKUP]",
     .about =
-        "Looks first whether the backup is finished, of an iOS that the phone takes, and whether Find My is off. The "
-        "backup is only read. The phone starts anew at the end and puts everything in its place.",
+        "Looks first whether the backup is finished and of an iOS that the phone takes, whether there is room for it, "
+        "and "
+        "whether the phone is unlocked and Find My off; says how old the backup is. The backup is only read. The phone "
+        "starts anew at the end and puts everything in its place.",
     .example = "revive backup restore \"Ada's iPhone\"\n    onto the attached phone, after a question",
     .options = restore_options,
     .option_count = RV_COUNT(restore_options),

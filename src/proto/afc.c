@@ -18,13 +18,19 @@ enum operation {
     OP_STATUS = 0x01,
     OP_DATA = 0x02,
     OP_READ_DIR = 0x03,
+    OP_REMOVE = 0x08,
+    OP_MAKE_FOLDER = 0x09,
     OP_INFO = 0x0A,
     OP_OPEN = 0x0D,
     OP_OPEN_RESULT = 0x0E,
     OP_READ = 0x0F,
+    OP_WRITE = 0x10,
     OP_CLOSE = 0x14,
+    OP_LOCK = 0x1B,
 };
-enum { OPEN_TO_READ = 1 };
+enum { OPEN_TO_READ = 1, OPEN_TO_CHANGE = 2, OPEN_TO_WRITE = 3 }; /* 2 makes the file, 3 empties it too */
+enum { LOCK_EXCLUSIVE = 6, LOCK_NONE = 12 };
+enum { STATUS_NOT_FOUND = 8, STATUS_WOULD_BLOCK = 19 };
 
 struct rv_afc {
     struct rv_stream *stream;
@@ -53,15 +59,21 @@ void rv_afc_free(struct rv_afc *afc)
 
 /* ---- one question, one answer ---- */
 
-static bool send_call(struct rv_afc *afc, enum operation operation, struct rv_span body, struct rv_error *err)
+static bool send_with_bulk(struct rv_afc *afc, enum operation operation, struct rv_span body, struct rv_span bulk,
+                           struct rv_error *err)
 {
     uint8_t head[HEAD] = "CFA6LPAA";
-    rv_put_u64le(head + 8, HEAD + body.len);
+    rv_put_u64le(head + 8, HEAD + body.len + bulk.len);
     rv_put_u64le(head + 16, HEAD + body.len);
     rv_put_u64le(head + 24, ++afc->packet);
     rv_put_u64le(head + 32, operation);
     return rv_stream_send(afc->stream, rv_span(head, sizeof head), TIMEOUT_MS, err) &&
-           rv_stream_send(afc->stream, body, TIMEOUT_MS, err);
+           rv_stream_send(afc->stream, body, TIMEOUT_MS, err) && rv_stream_send(afc->stream, bulk, TIMEOUT_MS, err);
+}
+
+static bool send_call(struct rv_afc *afc, enum operation operation, struct rv_span body, struct rv_error *err)
+{
+    return send_with_bulk(afc, operation, body, rv_span(NULL, 0), err);
 }
 
 static const char *status_words(uint64_t status)
@@ -75,11 +87,18 @@ static const char *status_words(uint64_t status)
         return "it is a folder";
     case 10:
         return "it may not be read";
+    case 19:
+        return "another program holds its lock";
     case 20:
         return "its storage could not be read";
     default:
         return "the device refused";
     }
+}
+
+static enum rv_code code_of(uint64_t status)
+{
+    return status == STATUS_NOT_FOUND ? RV_E_NOT_FOUND : status == STATUS_WOULD_BLOCK ? RV_E_BUSY : RV_E_REFUSED;
 }
 
 /* The bytes behind the header of the answer; a status other than "well" is an error. */
@@ -103,8 +122,7 @@ static struct rv_blob *receive(struct rv_afc *afc, enum operation wanted, struct
         struct rv_reader b = { .in = { body->data, body->len } };
         uint64_t status = rv_read_u64le(&b);
         if (status != 0) {
-            rv_fail(err, status == 8 ? RV_E_NOT_FOUND : RV_E_REFUSED, "%s (AFC status %llu)", status_words(status),
-                    (unsigned long long)status);
+            rv_fail(err, code_of(status), "%s (AFC status %llu)", status_words(status), (unsigned long long)status);
             return NULL;
         }
     }
@@ -184,13 +202,13 @@ bool rv_afc_info(struct rv_afc *afc, const char *path, struct rv_afc_info *out, 
 
 /* ---- files ---- */
 
-static bool open_file(struct rv_afc *afc, const char *path, uint64_t *handle, struct rv_error *err)
+static bool open_file(struct rv_afc *afc, const char *path, uint64_t mode, uint64_t *handle, struct rv_error *err)
 {
     uint8_t body[8 + PATH_BYTES];
     size_t len = strlen(path) + 1;
     if (len > PATH_BYTES)
         return rv_fail(err, RV_E_LIMIT, "the path has more than %d bytes", PATH_BYTES);
-    rv_put_u64le(body, OPEN_TO_READ);
+    rv_put_u64le(body, mode);
     memcpy(body + 8, path, len);
     if (!send_call(afc, OP_OPEN, rv_span(body, 8 + len), err))
         return false;
@@ -221,15 +239,96 @@ static bool read_pieces(struct rv_afc *afc, uint64_t handle, rv_afc_piece_fn *pi
     }
 }
 
+/* What was read is whole, and what was written is there: that the closing fails says nothing more. */
+static void close_file(struct rv_afc *afc, uint64_t handle)
+{
+    uint8_t body[8];
+    struct rv_error unclosed = { 0 };
+    rv_put_u64le(body, handle);
+    if (send_call(afc, OP_CLOSE, rv_span(body, sizeof body), &unclosed))
+        rv_blob_free(receive(afc, OP_STATUS, &unclosed));
+}
+
 bool rv_afc_read(struct rv_afc *afc, const char *path, rv_afc_piece_fn *piece, void *context, struct rv_error *err)
 {
     uint64_t handle = 0;
-    uint8_t body[8];
-    if (!open_file(afc, path, &handle, err) || !read_pieces(afc, handle, piece, context, err))
+    if (!open_file(afc, path, OPEN_TO_READ, &handle, err) || !read_pieces(afc, handle, piece, context, err))
         return rv_while(err, "reading %.120s", path);
-    rv_put_u64le(body, handle);
-    struct rv_error unclosed = { 0 }; /* what was read is whole */
-    if (send_call(afc, OP_CLOSE, rv_span(body, sizeof body), &unclosed))
-        rv_blob_free(receive(afc, OP_STATUS, &unclosed));
+    close_file(afc, handle);
     return true;
+}
+
+static bool write_pieces(struct rv_afc *afc, uint64_t handle, struct rv_span bytes, struct rv_error *err)
+{
+    uint8_t body[8];
+    rv_put_u64le(body, handle);
+    while (bytes.len > 0) {
+        size_t len = bytes.len < PIECE ? bytes.len : PIECE;
+        if (!send_with_bulk(afc, OP_WRITE, rv_span(body, sizeof body), rv_span(bytes.ptr, len), err))
+            return false;
+        RV_AUTO(rv_blob) answer = receive(afc, OP_STATUS, err);
+        if (answer == NULL)
+            return false;
+        bytes = rv_span(bytes.ptr + len, bytes.len - len);
+    }
+    return true;
+}
+
+bool rv_afc_write(struct rv_afc *afc, const char *path, struct rv_span bytes, struct rv_error *err)
+{
+    uint64_t handle = 0;
+    if (!open_file(afc, path, OPEN_TO_WRITE, &handle, err))
+        return rv_while(err, "writing %.120s", path);
+    bool fine = write_pieces(afc, handle, bytes, err);
+    if (fine || err->code == RV_E_REFUSED)
+        close_file(afc, handle);
+    return fine || rv_while(err, "writing %.120s", path);
+}
+
+static bool do_with_path(struct rv_afc *afc, enum operation operation, const char *path, struct rv_error *err)
+{
+    if (!send_call(afc, operation, rv_span(path, strlen(path) + 1), err))
+        return false;
+    RV_AUTO(rv_blob) answer = receive(afc, OP_STATUS, err);
+    return answer != NULL;
+}
+
+bool rv_afc_make_folder(struct rv_afc *afc, const char *path, struct rv_error *err)
+{
+    return do_with_path(afc, OP_MAKE_FOLDER, path, err) || rv_while(err, "making the folder %.120s", path);
+}
+
+bool rv_afc_remove(struct rv_afc *afc, const char *path, struct rv_error *err)
+{
+    return do_with_path(afc, OP_REMOVE, path, err) || rv_while(err, "removing %.120s", path);
+}
+
+/* ---- locks ---- */
+
+bool rv_afc_open_lock(struct rv_afc *afc, const char *path, uint64_t *handle, struct rv_error *err)
+{
+    return open_file(afc, path, OPEN_TO_CHANGE, handle, err) || rv_while(err, "opening %.120s", path);
+}
+
+static bool lock_file(struct rv_afc *afc, uint64_t handle, uint64_t how, struct rv_error *err)
+{
+    uint8_t body[16];
+    rv_put_u64le(body, handle);
+    rv_put_u64le(body + 8, how);
+    if (!send_call(afc, OP_LOCK, rv_span(body, sizeof body), err))
+        return false;
+    RV_AUTO(rv_blob) answer = receive(afc, OP_STATUS, err);
+    return answer != NULL;
+}
+
+bool rv_afc_lock(struct rv_afc *afc, uint64_t handle, struct rv_error *err)
+{
+    return lock_file(afc, handle, LOCK_EXCLUSIVE, err);
+}
+
+void rv_afc_unlock(struct rv_afc *afc, uint64_t handle)
+{
+    struct rv_error none = { 0 };
+    if (lock_file(afc, handle, LOCK_NONE, &none) || none.code == RV_E_REFUSED)
+        close_file(afc, handle);
 }

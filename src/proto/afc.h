@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Apple File Conduit, the reading half: listing folders and taking files of one service's folder.
+ * Apple File Conduit: listing folders, taking and putting files of one service's folder, and their locks.
  * 40 bytes of header, little-endian: "CFA6LPAA", u64 entire length, u64 length without bulk data, u64 packet number
  * (the answer carries the same), u64 operation. Source: libimobiledevice 1.3.0 src/afc.c and afc.h.
  */
@@ -27,3 +27,16 @@ bool rv_afc_info(struct rv_afc *afc, const char *path, struct rv_afc_info *out, 
 /** Called with each piece of a file; false ends the reading with its error. */
 typedef bool rv_afc_piece_fn(void *context, struct rv_span bytes, struct rv_error *err);
 bool rv_afc_read(struct rv_afc *afc, const char *path, rv_afc_piece_fn *piece, void *context, struct rv_error *err);
+
+/** The whole file anew; its folder must be there. */
+bool rv_afc_write(struct rv_afc *afc, const char *path, struct rv_span bytes, struct rv_error *err);
+bool rv_afc_make_folder(struct rv_afc *afc, const char *path, struct rv_error *err);
+/** A file or an empty folder. */
+bool rv_afc_remove(struct rv_afc *afc, const char *path, struct rv_error *err);
+
+/** Opens a file to be locked; it is made when it is not there. */
+bool rv_afc_open_lock(struct rv_afc *afc, const char *path, uint64_t *handle, struct rv_error *err);
+/** Exclusively, without waiting: BUSY when somebody else holds it. */
+bool rv_afc_lock(struct rv_afc *afc, uint64_t handle, struct rv_error *err);
+/** Lets the lock go and closes the file. */
+void rv_afc_unlock(struct rv_afc *afc, uint64_t handle);

@@ -145,6 +145,11 @@ bool rv_mb2_goodbye(struct rv_mb2 *l, struct rv_error *err)
     return send_message(l, message, err);
 }
 
+void rv_mb2_stop(struct rv_mb2 *l)
+{
+    rv_stream_shutdown(l->stream);
+}
+
 /* ---- greeting ---- */
 
 static bool agree_on_link(struct rv_mb2 *l, struct rv_error *err)

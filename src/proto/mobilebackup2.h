@@ -42,6 +42,8 @@ const char *rv_mb2_name(plist_t message);
 /** ["DLMessageStatusResponse", code, text, value]; takes the value, NULL is an empty dictionary. */
 bool rv_mb2_answer(struct rv_mb2 *link, int code, const char *text, plist_t value, struct rv_error *err);
 bool rv_mb2_goodbye(struct rv_mb2 *link, struct rv_error *err);
+/** From another thread: whatever waits for the device returns GONE. */
+void rv_mb2_stop(struct rv_mb2 *link);
 
 /* The stream of files that come. */
 /** A length and that many bytes of a path, with a NUL; empty: the list ends. LIMIT, FORMAT (a NUL inside). */
