@@ -20,9 +20,7 @@
 #include "backup/standing.h"
 #include "base/file.h"
 #include "base/language.h"
-#include "crypto/pair_certs.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -195,42 +193,14 @@ static bool make_work(struct creating *c, struct rv_error *err)
            (!clone || c->last != RV_STANDS_UPLOADING || call_finished(c, err));
 }
 
-/* ---- Info.plist ---- */
-
 static bool write_info(struct creating *c, struct rv_error *err)
 {
-    static const char *const pairs[][2] = {
-        { "Build Version", "BuildVersion" },     { "Device Name", "DeviceName" },
-        { "Display Name", "DeviceName" },        { "Product Type", "ProductType" },
-        { "Product Version", "ProductVersion" }, { "Serial Number", "SerialNumber" },
-        { "Phone Number", "PhoneNumber" },       { "IMEI", "InternationalMobileEquipmentIdentity" }
-    };
-    char text[256], upper[RV_MUX_UDID], guid[37], name[NAME * 2];
-    RV_AUTO_PLIST info = plist_new_dict();
-    for (size_t i = 0; i < RV_COUNT(pairs); i++) {
-        rv_backup_value(c->link, NULL, pairs[i][1], text, sizeof text);
-        if (text[0] != '\0')
-            plist_dict_set_item(info, pairs[i][0], plist_new_string(text));
-    }
-    snprintf(upper, sizeof upper, "%s", c->udid);
-    for (char *p = upper; *p != '\0'; p++)
-        *p = (char)toupper((unsigned char)*p);
-    if (!rv_uuid_make(guid, err))
+    char name[NAME * 2];
+    RV_AUTO_PLIST info = rv_backup_info(c->link, c->sync, c->udid, err);
+    if (info == NULL)
         return false;
-    for (char *p = guid, *to = guid;; p++)
-        if (*p != '-' && (*to++ = *p) == '\0')
-            break;
-    plist_dict_set_item(info, "GUID", plist_new_string(guid));
     if (c->options->only != NULL)
         plist_dict_set_item(info, PART_KEY, plist_new_string(c->options->only_words));
-    plist_dict_set_item(info, "Target Identifier", plist_new_string(c->udid));
-    plist_dict_set_item(info, "Target Type", plist_new_string("Device"));
-    plist_dict_set_item(info, "Unique Identifier", plist_new_string(upper));
-    plist_dict_set_item(info, "Last Backup Date", plist_new_date((int32_t)(time(NULL) - 978307200), 0));
-    plist_dict_set_item(info, "iTunes Version", plist_new_string("12.13"));
-    plist_dict_set_item(info, "Installed Applications", plist_new_array());
-    plist_dict_set_item(info, "Applications", plist_new_dict()); /* idevicebackup2 restores nothing without it */
-    plist_dict_set_item(info, "iTunes Files", plist_new_dict());
     RV_AUTO(rv_blob) bytes = rv_plist_format(info, false, err);
     snprintf(name, sizeof name, "%s/Info.plist", c->udid);
     return bytes != NULL && rv_place_write(c->work, name, rv_blob_span(bytes), err);

@@ -61,3 +61,5 @@ void rv_backup_value(struct rv_lockdown *link, const char *domain, const char *k
 bool rv_backup_flag(struct rv_lockdown *link, const char *domain, const char *key);
 /** The phone says that its set-up is not finished. */
 bool rv_backup_setup_waits(struct rv_lockdown *link);
+/** Info.plist of a new backup: the phone's names and numbers, its apps with their receipts and icons. Caller frees. */
+plist_t rv_backup_info(struct rv_lockdown *link, struct rv_sync *sync, const char *udid, struct rv_error *err);

@@ -126,6 +126,20 @@ def what_is_left_behind_does_not_come_and_all_else_does():
     tap.check("then all of it", code == 0 and rows() == whole, result)
 
 
+def its_list_for_other_programs_is_the_one_that_idevicebackup2_writes():
+    def info(folder):
+        with open(os.path.join(folder, phone.udid, "Info.plist"), "rb") as file:
+            return plistlib.load(file)
+    ran = rig.run("backup")
+    ours, theirs = info(phone.path("ours")), info(rig.folder)
+    tap.check("idevicebackup2 writes one", ran.status == 0 and len(theirs["Applications"]) > 0, ran)
+    tap.check("the same apps with receipts and icons", ours["Applications"] == theirs["Applications"],
+              ours["Applications"].keys(), theirs["Applications"].keys())
+    own = {"GUID", "Last Backup Date", "Installed Applications", "Applications"}
+    differ = {key for key in set(ours) | set(theirs) if key not in own and ours.get(key) != theirs.get(key)}
+    tap.check("and every other value of it", not differ, {key: (ours.get(key), theirs.get(key)) for key in differ})
+
+
 def apps_are_named_to_the_phone_and_taken_back_when_it_fails():
     apps = {APP: {"iTunesMetadata": b"receipt", "ApplicationSINF": b"key", "PlaceholderIcon": b"png"}}
     change_info(lambda info: info.update({"Applications": apps}))
@@ -154,6 +168,7 @@ with open(phone.path("keychain"), "wb") as file:
 phone.ask("user", "put", phone.path("keychain"), "KeychainDomain", "keychain-backup.plist")
 code, result, _ = run("create", "--to", phone.path("ours"))
 tap.check("there is a backup", code == 0, result)
+its_list_for_other_programs_is_the_one_that_idevicebackup2_writes()
 what_forbids_a_restore_is_said_before_the_phone_is_asked()
 a_full_phone_says_so_to_idevicebackup2_too()
 its_age_and_the_set_up_are_told()
