@@ -603,6 +603,8 @@ static bool enough_space(struct sim_make *m)
     if (room >= m->totals.bytes || !m->full)
         return true;
     if (run->major >= 14) {
+        sim_record(run->device, "backup", "asks for %llu bytes to be freed",
+                   (unsigned long long)(m->totals.bytes - room));
         if (!sim_link_purge(&run->link, m->totals.bytes - room, &status) ||
             !sim_link_free_space(&run->link, &room, &status))
             return sim_backup_gone(run);
