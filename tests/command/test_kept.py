@@ -128,6 +128,7 @@ def jobs_and_rescues_are_listed_with_what_goes_on_with_them():
         "  next: `revive resume -d 0x00000000000000a3`"])
     fresh = Home("fresh")
     same(fresh.last("status"), {"ok": True, "jobs": [], "rescues": []})
+    same(fresh.revive("status").stdout, "No update, restore or rescue was begun on this computer.\n")
     same(fresh.last("resume", code=1)["error"]["code"], "NOT_FOUND")
 
 

@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import textwrap
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from tap import Tap  # pylint: disable=wrong-import-position
@@ -157,6 +158,46 @@ def the_line_where_numbers_count_up_is_at_sixteen_times_and_a_hundred_thousand()
             path = build(folder, f"CREATE TABLE t(id INTEGER PRIMARY KEY, body TEXT); INSERT INTO t VALUES(1,'a'), ({number},'b');")
             v, _, _ = check(path)
             same([t["missing_rowids"] for t in v["tables"]], [number - 2] if told else [], number)
+
+
+def hanging(title, lines):
+    return (f"{title}\n" + "".join("\n".join(textwrap.wrap(line, 80, initial_indent=" - ", subsequent_indent="   ", break_long_words=False, break_on_hyphens=False)) + "\n"
+                                    for line in lines)) if lines else ""
+
+
+def in_words(path, v):
+    """The end of a search as a person is told it, from the same counts."""
+    n = v["deleted_rows"]
+    places = (("gap", "in the gaps of pages"), ("freeblock", "between live rows"), ("free-page", "on pages set free"), ("wal", "in older pages of the -wal"),
+              ("journal", "in the -journal"), ("table", "in tables"))
+    found = ", ".join(f"{v['sources'][key]} {words}" for key, words in places if v["sources"].get(key))
+    text = f"\n{path}: {n} row{' that is' if n == 1 else 's that are'} no longer live{f' ({found})' if found else ''}, beside {v['live_rows']} live ones.\n"
+    text += f"{v['partial_rows']} of them in part: newer rows lie over their ends.\n" if v["partial_rows"] else ""
+    text += f"{v['copies_of_live_rows']} copies of live rows were left out.\n" if v["copies_of_live_rows"] else ""
+    text += hanging("What can still be inside this file", v["can_be_inside"]) + hanging("What cannot, and why", v["cannot_be_inside"])
+    if v["tables"]:
+        text += "How much is missing\n" + "".join(f" - {t['table']}: {t['missing_rowids']} numbers up to {t['highest_rowid']} belong to no live row"
+                                                   f"{chr(32) + '(SQLite' + chr(39) + 's own count)' if t['counted_by_sqlite'] else ''}\n" for t in v["tables"])
+    if 0 < len(v["commits"]) <= 12:
+        last = len(v["commits"])
+        text += "States, the oldest first\n" + "".join(f" {c['commit']}. {c['from']}{' (as it is now)' if i == last else ''}\n" for i, c in enumerate(v["commits"], 1))
+    text += hanging("Where else to look", v["look_elsewhere"])
+    return text + ("next: add `--to NEW.db` to keep all of it in a clean database, or `--json` for a script.\n" if n else "")
+
+
+@TAP.test
+def a_person_is_told_the_same_in_words():
+    cases = ("PRAGMA secure_delete=0; CREATE TABLE m(id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT);" + FILL.format(60, "m", "row", 20) + "DELETE FROM m WHERE id%4=1;",
+             "CREATE TABLE m(id INTEGER PRIMARY KEY, body TEXT); INSERT INTO m VALUES(1, 'only');",
+             "PRAGMA secure_delete=0; CREATE TABLE m(id INTEGER PRIMARY KEY, body TEXT); INSERT INTO m VALUES(1,'one row stays'),(2,'one row goes away'),(3,'another one'); "
+             "DELETE FROM m WHERE id=2;", "PRAGMA auto_vacuum=1; CREATE TABLE m(id INTEGER PRIMARY KEY, body TEXT);" + FILL.format(90, "m", "row", 60) + "DELETE FROM m WHERE id>20;")
+    for script in cases:
+        with tempfile.TemporaryDirectory() as folder:
+            path = build(folder, script)
+            v, _ = verdict(path)
+            done = subprocess.run([PROGRAM, "recover", "list", "--raw", "--from", path], capture_output=True, timeout=60, check=False, env=dict(os.environ, LC_ALL="C.UTF-8"))
+            text, wanted = done.stdout.decode(), in_words(path, v)
+            assert text.endswith(wanted), (text[-len(wanted):], wanted)
 
 
 @TAP.test
