@@ -44,6 +44,48 @@ def make_database(path, megabytes, residue):
     os.rename(path + ".part", path)
 
 
+def make_logged(path):
+    """A small database beside a log of eight times its size: each row in eight older states."""
+    make_database(path + ".work", 72, False)
+    con = sqlite3.connect(path + ".work", isolation_level=None)
+    con.executescript("PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; PRAGMA synchronous=OFF")
+    for _ in range(8):
+        con.execute("UPDATE message SET handle = handle + 1, is_read = 1 - is_read")
+    shutil.copyfile(path + ".work-wal", path + "-wal")
+    shutil.copyfile(path + ".work", path)
+    con.close()
+    for ending in ("", "-wal", "-shm"):
+        if os.path.exists(path + ".work" + ending):
+            os.unlink(path + ".work" + ending)
+
+
+def make_large_rows(path):
+    """Photos of 300 kB each, 990 of 1000 deleted."""
+    con = sqlite3.connect(path + ".part", isolation_level=None)
+    con.executescript("PRAGMA page_size=4096; PRAGMA secure_delete=0; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
+                      "CREATE TABLE photo(id INTEGER PRIMARY KEY, name TEXT, data BLOB); BEGIN")
+    con.executemany("INSERT INTO photo VALUES(?, ?, ?)",
+                    ((i, f"photo {i}", random.Random(i).randbytes(300_000)) for i in range(1000)))
+    con.executescript("COMMIT; DELETE FROM photo WHERE id < 990")
+    con.close()
+    os.rename(path + ".part", path)
+
+
+def memory_table(program, folder):
+    """Peak memory where much is found: one run each."""
+    table = ["| searched | database MB | log MB | peak memory MB |", "|---|---:|---:|---:|"]
+    for words, name, make in (("a log with eight older states of each row", "logged", make_logged),
+                              ("990 deleted rows of 300 kB", "photos", make_large_rows)):
+        path = os.path.join(folder, name + ".db")
+        if not os.path.exists(path):
+            make(path)
+        memory = measure([program, "recover", "list", "--from", path, "--raw", "--json"])[2]
+        log = os.path.getsize(path + "-wal") / 1e6 if os.path.exists(path + "-wal") else 0
+        table.append(f"| {words} | {os.path.getsize(path) / 1e6:.0f} | {log:.0f} | {memory:.0f} |")
+        print(table[-1], flush=True)
+    return "\n".join(table)
+
+
 def measure(command):
     """Wall and CPU seconds, and peak memory in MB of one run."""
     start = time.monotonic()
@@ -56,7 +98,7 @@ def measure(command):
 def compare(program, path):
     """Medians of runs that take turns, so that both meet the same load."""
     search = [program, "recover", "list", "--from", path, "--raw", "--json"]
-    rounds = ROUNDS if os.path.getsize(path) < 2e9 else 3
+    rounds = ROUNDS if os.path.getsize(path) < 5e8 else 3
     runs = [(measure(["cat", path]), measure(search)) for _ in range(rounds)]
     middle = statistics.median
     return {"mb": os.path.getsize(path) / 1e6, "cat": middle(c[0] for c, _ in runs), "took": middle(r[0] for _, r in runs),
@@ -116,11 +158,14 @@ def main():
             print(table[-1], flush=True)
             if not kept:
                 os.unlink(path)
+    memory = memory_table(program, folder)
+    start = statistics.median(sum(measure([program, "--version"])[1:2]) for _ in range(ROUNDS))
     if not kept:
         shutil.rmtree(folder)
     with open(os.path.join(ROOT, "bench", "recovery-speed.md.in"), encoding="utf-8") as template:
         text = template.read()
     for name, value in (("DATE", datetime.date.today().isoformat()), ("SPEED", "\n".join(table)),
+                        ("MEMORY", memory), ("START", f"{start * 1000:.0f}"),
                         ("LOAD", f"{os.getloadavg()[0]:.1f}"), ("CPUS", str(os.cpu_count()))):
         text = text.replace("@" + name + "@", value)
     with open(os.path.join(ROOT, "docs", "recovery-speed.md"), "w", encoding="utf-8") as out:

@@ -142,12 +142,19 @@ static bool any_vote(struct rv_span file, size_t shift, uint32_t size)
     return false;
 }
 
-/* Pages of some other size than the header's are there: the header lies. */
+/*
+ * Pages of some other size than the header's make up a good part of the file: the header lies. One alone proves
+ * nothing: a page whose cell pointers were led astray looks like a sound one of twice the size.
+ */
 static bool other_votes(struct rv_span file, uint32_t told)
 {
-    for (uint32_t size = 512; size <= 65536; size *= 2)
-        if (size != told && any_vote(file, 0, size))
+    enum { SHARE = 4, SAMPLED = 4096 };
+    for (uint32_t size = 512; size <= 65536; size *= 2) {
+        uint64_t pages = file.len / size, looked = pages > SAMPLED ? SAMPLED : pages;
+        uint32_t votes = size != told ? count_votes(file, 0, size) : 0;
+        if (votes > 1 && (uint64_t)votes * SHARE >= looked)
             return true;
+    }
     return false;
 }
 
