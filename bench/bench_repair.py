@@ -43,6 +43,8 @@ def run_worker(build, system, encrypted, kinds):
             tell(found[-1])
         else:
             print(line, end="", flush=True)
+    if child.wait() != 0:
+        raise SystemExit(f"the trials on iOS {system} ended with {child.returncode}")
     return found
 
 
@@ -106,6 +108,7 @@ def main():
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--system", action="append", choices=repair_world.SYSTEMS)
     parser.add_argument("--kind", action="append", choices=list(damage.KINDS), metavar="KIND")
+    parser.add_argument("--page", type=pathlib.Path, help="write the page there, of a part too")
     parser.add_argument("--world", help=argparse.SUPPRESS)
     parser.add_argument("--encrypted", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -117,8 +120,8 @@ def main():
         rows = sum(pool.map(lambda w: run_worker(build, *w, kinds), worlds), [])
     text, sums = page(rows, kinds)
     whole = not args.system and not args.kind and len(rows) == len(worlds) * len(kinds) * len(SEEDS)
-    if whole:
-        (ROOT / "docs" / "repair.md").write_text(text)
+    if whole or args.page:
+        (args.page or ROOT / "docs" / "repair.md").write_text(text)
     print(json.dumps({"bench": "repair", "whole": whole, **sums}))
     return None
 

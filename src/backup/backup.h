@@ -66,6 +66,11 @@ bool rv_backup_unlock(struct rv_backup *backup, const char *password, struct rv_
 /** The class keys of a bag; the same, without a folder. */
 bool rv_backup_open_keybag(const struct rv_keybag *bag, const char *password, struct rv_backup_key keys[RV_BACKUP_KEYS],
                            struct rv_error *err);
+/**
+ * Classes whose key the right password no longer opens get a new one: a phone refuses the whole bag for one of them.
+ * What the lost key had wrapped stays lost.
+ */
+bool rv_backup_mend_keybag(struct rv_keybag *bag, const char *password, unsigned *mended, struct rv_error *err);
 /** The key of a file or of Manifest.db out of its 44 bytes. */
 bool rv_backup_file_key(const struct rv_backup_key keys[RV_BACKUP_KEYS], struct rv_span wrapped, uint8_t out[32],
                         struct rv_error *err);

@@ -33,15 +33,23 @@ struct rv_mending {
     sqlite3 *rows;       /* private: rows(id, domain, path, flags, record, rank, scrap) */
     sqlite3_stmt *put_row;
     bool mbdb, encrypted;
-    bool sizeless; /* nothing says how long the file of the row in hand was: its padding, or what is there */
-    bool borrowed; /* the row in hand is of an older copy: what it says of size and digest is of an older file */
+    bool sizeless;      /* nothing says how long the file of the row in hand was: its padding, or what is there */
+    bool borrowed;      /* the row in hand is of an older copy: what it says of size and digest is of an older file */
+    struct rv_buf gaps; /* bytes between whole records of a broken Manifest.mbdb, a zero after each gap */
     plist_t info, status, manifest; /* of the new backup */
     int to;                         /* its folder */
     struct rv_backup_reader *reader;
 };
 
 /* Ranks of rows: a lower one stays when two speak of the same file. */
-enum { RV_RANK_INDEX, RV_RANK_SALVAGED, RV_RANK_DELETED, RV_RANK_OLDER, RV_RANK_NAMED };
+enum {
+    RV_RANK_INDEX,
+    RV_RANK_SALVAGED,
+    RV_RANK_DELETED,
+    RV_RANK_OLDER,
+    RV_RANK_NAMED,
+    RV_RANK_STRANGE /* a name that no phone gives: perhaps a byte of it was changed */
+};
 
 bool rv_stock_take(struct rv_mending *m, struct rv_error *err);
 bool rv_stock_add(struct rv_stock *stock, const struct rv_stock_file *file, struct rv_error *err);
@@ -60,6 +68,9 @@ bool rv_mend_has_row(struct rv_mending *m, const char *id);
 bool rv_mend_put_row(struct rv_mending *m, const struct rv_backup_row *row, int rank, struct rv_error *err);
 /** Every source of rows: indexes, their salvage, older copies, known names. */
 bool rv_mend_gather(struct rv_mending *m, struct rv_error *err);
+/** Rows in which a few bytes were changed, and what stands between broken ones. */
+bool rv_mend_odd_rows(struct rv_mending *m, struct rv_error *err);
+bool rv_mend_note_gap(struct rv_mending *m, struct rv_span bytes, struct rv_error *err);
 /** Files that have lost their names, by rows whose file is missing and by what is in them. */
 bool rv_mend_strays(struct rv_mending *m, struct rv_error *err);
 /** The record as it was stored, read again; false: it must be made anew. */
@@ -69,6 +80,8 @@ bool rv_mend_name_files(struct rv_mending *m, struct rv_error *err);
 /** Pairs that may be domain and path of a file, out of the pages of the damaged index's own indexes. */
 typedef bool rv_mend_name_fn(void *context, const char *domain, const char *path, struct rv_error *err);
 bool rv_mend_index_names(struct rv_mending *m, rv_mend_name_fn *fn, void *context, struct rv_error *err);
+/** Encrypted: keys that still stand in the damaged index, given to rows that have lost theirs. */
+bool rv_mend_loose_keys(struct rv_mending *m, struct rv_error *err);
 /** The schema of Manifest.db. */
 extern const char rv_index_schema[];
 

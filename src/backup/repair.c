@@ -15,8 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TELL_EVERY = 64, RECORD_MAX = 1 << 20, PROTECTION_CLASSES = 12 };
-static const char nameless_folder[] = "files without a name";
+enum { TELL_EVERY = 64, RECORD_MAX = 1 << 20, PROTECTION_CLASSES = 12, GAPS_MAX = 16 << 20 };
+const char rv_repair_nameless[] = "files without a name";
 
 /* ---- rows ---- */
 
@@ -153,7 +153,7 @@ static bool mend_row(struct writing *w, struct rv_backup_row *row, struct rv_spa
         snprintf(f->path, sizeof f->path, "%s", row->path);
         remake = true;
     }
-    if (readable && !m->mbdb && !f->complete) {
+    if (readable && (m->mbdb ? f->protection >= PROTECTION_CLASSES : !f->complete)) {
         complete_record(row, f);
         remake = true;
     }
@@ -285,6 +285,13 @@ static bool write_all(struct rv_mending *m, struct rv_error *err)
     fine = fine && walk_rows(&w, err) && write_parents(&w, err);
     sqlite3_finalize(w.done);
     rv_free(w.room);
+    if (fine && m->out->files_kept == 0 && m->encrypted && m->stock.count > 0) {
+        rv_fail(err, RV_E_CORRUPT,
+                "the index, with the key of each of its %zu files, is lost: no copy in Snapshot or beside it",
+                m->stock.count);
+        rv_while(err, "it is encrypted: the password alone opens none of its files");
+        return rv_advise(err, RV_ADVICE_BACKUP_KEYS_LOST);
+    }
     if (fine && m->out->files_kept == 0) {
         rv_fail(err, RV_E_CORRUPT, "no file of %s can be brought back", m->b->path);
         return rv_advise(err, RV_ADVICE_REPAIR_NOTHING_LEFT);
@@ -304,7 +311,7 @@ static bool keep_one(struct rv_mending *m, int beside, const struct rv_stock_fil
     RV_AUTO_FD fd = rv_place_open(m->b->dir, file->place, O_RDONLY | O_NONBLOCK, &why);
     ssize_t n = fd >= 0 ? rv_place_read_past(fd, head, sizeof head, 0, &unreadable) : 0;
     const struct rv_content *content = n > 0 ? rv_content_of(rv_span(head, (size_t)n)) : NULL;
-    snprintf(name, sizeof name, "%s/%s%s", nameless_folder, file->id[0] != '\0' ? file->id : leaf,
+    snprintf(name, sizeof name, "%s/%s%s", rv_repair_nameless, file->id[0] != '\0' ? file->id : leaf,
              content != NULL ? content->ending : "");
     if (fd >= 0 && rv_place_copy(m->b->dir, file->place, beside, name, &why))
         m->out->files_nameless++;
@@ -396,6 +403,7 @@ static void clear(struct rv_mending *m)
     for (size_t i = 0; i < RV_COUNT(lists); i++)
         if (lists[i] != NULL)
             plist_free(lists[i]);
+    rv_buf_clear(&m->gaps);
     sqlite3_finalize(m->put_row);
     sqlite3_close(m->rows);
     rv_stock_clear(&m->stock);
@@ -416,7 +424,9 @@ static bool is_mbdb(const struct rv_backup *b)
 bool rv_backup_repair(struct rv_backup *b, const struct rv_repair_options *options, struct rv_findings *lost,
                       struct rv_repaired *out, struct rv_error *err)
 {
-    struct rv_mending m = { .ctx = b->ctx, .b = b, .options = options, .lost = lost, .out = out, .to = -1 };
+    struct rv_mending m = {
+        .ctx = b->ctx, .b = b, .options = options, .lost = lost, .out = out, .to = -1, .gaps = RV_BUF(GAPS_MAX)
+    };
     struct stat st;
     struct rv_error none = { 0 };
     *out = (struct rv_repaired){ .folder = NULL };

@@ -14,8 +14,12 @@ struct rv_repair_options {
     /* Asked before the new backup gets its name: is what lies in this folder whole? NULL: not asked. */
     bool (*prove)(void *context, const char *folder, struct rv_error *err);
     void *context;
-    bool link; /* hard links instead of copies where a file needs no mending */
+    const char *for_ios; /* the system of the phone that is to take it, older than the backup's; NULL: as it is */
+    bool link;           /* hard links instead of copies where a file needs no mending */
 };
+
+/** The folder, below `to`, of files that nothing names. */
+extern const char rv_repair_nameless[];
 
 struct rv_repaired {
     char *folder; /* the new backup; caller frees */

@@ -90,7 +90,8 @@ static bool take_row(void *context, const struct rv_backup_row *row, struct rv_e
         same = true;
     }
     if (!rv_mend_name_is_fine(fixed.domain, fixed.path)) {
-        rv_findings_add(g->m->lost, RV_FIND_ROW_NAME, fixed.domain, fixed.path, NULL);
+        if (g->rank <= RV_RANK_SALVAGED)
+            return rv_mend_put_row(g->m, &fixed, RV_RANK_STRANGE, err);
         return true;
     }
     if (g->only_stocked && (!same || rv_stock_find(g->m, row->id) == NULL || rv_mend_has_row(g->m, row->id)))
@@ -207,6 +208,7 @@ static bool salvage(struct gathering *g, const char *path, struct rv_error *err)
 static bool salvage_mbdb(struct gathering *g, struct rv_backup *source, struct rv_error *err)
 {
     struct rv_mbdb db;
+    size_t gap;
     struct rv_error why = { 0 };
     RV_AUTO(rv_blob) bytes = rv_backup_mbdb_bytes(source, &why);
     struct rv_mbdb_record *rec = rv_alloc(sizeof *rec);
@@ -225,7 +227,9 @@ static bool salvage_mbdb(struct gathering *g, struct rv_backup *source, struct r
                                          .record = rv_span(bytes->data + rec->at, rec->end - rec->at) };
             fine = rv_backup_id(row.domain, row.path, row.id, err) && take_row(g, &row, err);
         }
-    } while (fine && why.code != RV_OK && rv_mbdb_skip(&db));
+        gap = db.at;
+    } while (fine && why.code != RV_OK && (rv_mbdb_skip(&db) || db.at > gap) &&
+             rv_mend_note_gap(g->m, rv_span(bytes->data + gap, db.at - gap), err) && db.at < bytes->len);
     rv_free(rec);
     return fine;
 }
@@ -312,79 +316,6 @@ static bool gather_older(struct rv_mending *m, struct rv_error *err)
     return fine;
 }
 
-/* ---- rows whose id is not the hash of their names ---- */
-
-struct odd {
-    char id[RV_BACKUP_ID], domain[RV_MBDB_DOMAIN_MAX + 1], path[RV_MBFILE_PATH_MAX + 1];
-};
-
-/* A domain that other rows have and with which the id fits: a byte of this row's was changed. */
-static bool right_domain(struct rv_mending *m, const struct odd *odd, char domain[RV_MBDB_DOMAIN_MAX + 1])
-{
-    sqlite3_stmt *s = NULL;
-    char id[RV_BACKUP_ID];
-    struct rv_error none = { 0 };
-    bool found = false;
-    if (sqlite3_prepare_v2(m->rows, "SELECT DISTINCT domain FROM rows", -1, &s, NULL) == SQLITE_OK)
-        while (!found && sqlite3_step(s) == SQLITE_ROW) {
-            snprintf(domain, RV_MBDB_DOMAIN_MAX + 1, "%s", (const char *)sqlite3_column_text(s, 0));
-            found = rv_backup_id(domain, odd->path, id, &none) && strcmp(id, odd->id) == 0;
-        }
-    sqlite3_finalize(s);
-    return found;
-}
-
-static bool run_with(struct rv_mending *m, const char *sql, const char *value, const char *id, struct rv_error *err)
-{
-    sqlite3_stmt *s = NULL;
-    bool fine = sqlite3_prepare_v2(m->rows, sql, -1, &s, NULL) == SQLITE_OK &&
-                sqlite3_bind_text(s, 1, value, -1, SQLITE_STATIC) == SQLITE_OK &&
-                sqlite3_bind_text(s, 2, id, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(s) == SQLITE_DONE;
-    sqlite3_finalize(s);
-    return fine || rv_fail(err, RV_E_IO, "putting a row right: %s", sqlite3_errmsg(m->rows));
-}
-
-/* The id was changed when the file that the names give is here and has no row; else perhaps the domain was. */
-static bool settle_odd(struct rv_mending *m, const struct odd *odd, struct rv_error *err)
-{
-    char id[RV_BACKUP_ID], domain[RV_MBDB_DOMAIN_MAX + 1];
-    if (!rv_backup_id(odd->domain, odd->path, id, err))
-        return false;
-    if (strcmp(id, odd->id) == 0)
-        return true;
-    if (rv_stock_find(m, odd->id) == NULL && rv_stock_find(m, id) != NULL && !rv_mend_has_row(m, id))
-        return run_with(m, "UPDATE rows SET id = ?1 WHERE id = ?2", id, odd->id, err);
-    if (right_domain(m, odd, domain))
-        return run_with(m, "UPDATE rows SET domain = ?1 WHERE id = ?2", domain, odd->id, err);
-    return true;
-}
-
-static bool settle_odd_rows(struct rv_mending *m, struct rv_error *err)
-{
-    sqlite3_stmt *s = NULL;
-    char after[RV_BACKUP_ID] = "", id[RV_BACKUP_ID];
-    struct odd *odd = rv_alloc(sizeof *odd);
-    bool fine = (odd != NULL || rv_fail_nomem(err)) &&
-                (sqlite3_prepare_v2(m->rows, "SELECT id, domain, path FROM rows WHERE id > ?1 ORDER BY id LIMIT 1", -1,
-                                    &s, NULL) == SQLITE_OK ||
-                 rv_fail(err, RV_E_IO, "reading the rows: %s", sqlite3_errmsg(m->rows)));
-    while (fine) {
-        sqlite3_reset(s);
-        sqlite3_bind_text(s, 1, after, -1, SQLITE_STATIC);
-        if (sqlite3_step(s) != SQLITE_ROW)
-            break;
-        snprintf(odd->id, sizeof odd->id, "%s", (const char *)sqlite3_column_text(s, 0));
-        snprintf(odd->domain, sizeof odd->domain, "%s", (const char *)sqlite3_column_text(s, 1));
-        snprintf(odd->path, sizeof odd->path, "%s", (const char *)sqlite3_column_text(s, 2));
-        memcpy(after, odd->id, sizeof after);
-        sqlite3_reset(s);
-        fine = rv_backup_id(odd->domain, odd->path, id, err) && (strcmp(id, odd->id) == 0 || settle_odd(m, odd, err));
-    }
-    sqlite3_finalize(s);
-    rv_free(odd);
-    return fine;
-}
-
 bool rv_mend_gather(struct rv_mending *m, struct rv_error *err)
 {
     RV_AUTO(rv_backup) snapshot = look_inside(m, m->b->path, "Snapshot");
@@ -397,5 +328,5 @@ bool rv_mend_gather(struct rv_mending *m, struct rv_error *err)
         return false;
     if (has_snapshot && !m->snapshot_first && !gather_from(m, snapshot, RV_RANK_DELETED, err))
         return false;
-    return gather_older(m, err) && settle_odd_rows(m, err) && rv_mend_strays(m, err) && rv_mend_name_files(m, err);
+    return gather_older(m, err) && rv_mend_odd_rows(m, err) && rv_mend_strays(m, err) && rv_mend_name_files(m, err);
 }

@@ -6,11 +6,21 @@
  */
 #include "backup/mending.h"
 #include "base/file.h"
+#include "crypto/cbc.h"
 #include "format/sqlite_record.h"
 
+#include <fcntl.h>
 #include <string.h>
 
-enum { PAGE = 4096, INTERIOR = 2, LEAF = 10, INTERIOR_HEAD = 12, LEAF_HEAD = 8, TRIES_MAX = 8000000 };
+enum {
+    HEAD = 3 /* of a data object of 44 bytes */,
+    PAGE = 4096,
+    INTERIOR = 2,
+    LEAF = 10,
+    INTERIOR_HEAD = 12,
+    LEAF_HEAD = 8,
+    TRIES_MAX = 8000000
+};
 static const size_t index_max = (size_t)4 << 30;
 
 struct hints {
@@ -95,4 +105,102 @@ bool rv_mend_index_names(struct rv_mending *m, rv_mend_name_fn *fn, void *contex
         fine = take_page(&h, bytes->data + at, err);
     sqlite3_finalize(h.put);
     return fine && try_query(&h, pairs, fn, context, err) && try_query(&h, crossed, fn, context, err);
+}
+
+/* ---- keys in the bytes of rows that are no longer rows ---- */
+
+enum { NEAR = 1200, KEYS_MAX = 1 << 16, LOOKS_MAX = 4000000 };
+
+struct loose_keys {
+    struct rv_mending *m;
+    struct rv_span bytes;
+    size_t *at; /* of the keys */
+    size_t count, looks;
+};
+
+static bool collect_keys(struct loose_keys *k, struct rv_error *err)
+{
+    struct rv_span key, rest = k->bytes;
+    k->at = rv_alloc_array(KEYS_MAX, sizeof *k->at);
+    if (k->at == NULL)
+        return rv_fail_nomem(err);
+    while (k->count < KEYS_MAX && rv_mbfile_salvage_key(rest, &key)) {
+        if ((size_t)(key.ptr - k->bytes.ptr) >= HEAD)
+            k->at[k->count++] = (size_t)(key.ptr - k->bytes.ptr);
+        rest = rv_span(key.ptr + key.len, k->bytes.len - (size_t)(key.ptr - k->bytes.ptr) - key.len);
+    }
+    return true;
+}
+
+/* The last block, opened with the right key, ends in padding. */
+static bool opens(struct rv_mending *m, const struct rv_stock_file *file, const uint8_t key[32])
+{
+    uint8_t tail[2 * RV_CBC_BLOCK] = { 0 };
+    struct rv_error none = { 0 };
+    size_t len = file->size >= sizeof tail ? sizeof tail : RV_CBC_BLOCK;
+    RV_AUTO(rv_cbc) cbc = rv_cbc_new(&none);
+    RV_AUTO_FD fd = rv_place_open(m->b->dir, file->place, O_RDONLY | O_NONBLOCK, &none);
+    return cbc != NULL && fd >= 0 && file->size >= RV_CBC_BLOCK && file->size % RV_CBC_BLOCK == 0 &&
+           rv_fd_read_at(fd, tail, len, file->size - len, &none) && rv_cbc_start(cbc, false, key, &none) &&
+           rv_cbc_run(cbc, tail, len, tail, &none) && rv_cbc_padding(tail + len - RV_CBC_BLOCK) > 0;
+}
+
+/* A record has some hundred bytes and names its file: a key beside that name that opens the file is the file's. */
+static struct rv_span key_beside(struct loose_keys *k, const struct rv_stock_file *file, const char *path)
+{
+    size_t len = strlen(path);
+    for (size_t i = 0; i < k->count && k->looks < LOOKS_MAX; i++, k->looks++) {
+        size_t from = k->at[i] > NEAR ? k->at[i] - NEAR : 0;
+        size_t to = k->bytes.len - k->at[i] > NEAR ? k->at[i] + NEAR : k->bytes.len;
+        struct rv_span wrapped = rv_span(k->bytes.ptr + k->at[i], RV_MBFILE_KEY);
+        struct rv_error none = { 0 };
+        uint8_t key[32];
+        if (memmem(k->bytes.ptr + from, to - from, path, len) == NULL ||
+            !rv_backup_file_key(k->m->b->keys, wrapped, key, &none))
+            continue;
+        bool fits = opens(k->m, file, key);
+        rv_wipe(key, sizeof key);
+        if (fits)
+            return rv_span(wrapped.ptr - HEAD, HEAD + RV_MBFILE_KEY);
+    }
+    return rv_span(NULL, 0);
+}
+
+static bool give_keys(struct loose_keys *k, struct rv_error *err)
+{
+    static const char wanting[] = "SELECT id, path FROM rows WHERE scrap IS NULL AND (record IS NULL OR rank >= ?1)";
+    static const char give[] = "UPDATE rows SET scrap = ?1 WHERE id = ?2";
+    sqlite3_stmt *s = NULL, *put = NULL;
+    bool fine = sqlite3_prepare_v2(k->m->rows, wanting, -1, &s, NULL) == SQLITE_OK &&
+                sqlite3_prepare_v2(k->m->rows, give, -1, &put, NULL) == SQLITE_OK &&
+                sqlite3_bind_int(s, 1, RV_RANK_OLDER) == SQLITE_OK;
+    while (fine && sqlite3_step(s) == SQLITE_ROW) {
+        const char *id = (const char *)sqlite3_column_text(s, 0);
+        const struct rv_stock_file *file = rv_stock_find(k->m, id);
+        struct rv_span key =
+            file != NULL ? key_beside(k, file, (const char *)sqlite3_column_text(s, 1)) : rv_span(NULL, 0);
+        if (key.len == 0)
+            continue;
+        sqlite3_reset(put);
+        sqlite3_bind_blob64(put, 1, key.ptr, key.len, SQLITE_STATIC);
+        sqlite3_bind_text(put, 2, id, -1, SQLITE_STATIC);
+        fine = sqlite3_step(put) == SQLITE_DONE && rv_cancel_point(&k->m->ctx->cancel, err);
+    }
+    sqlite3_finalize(s);
+    sqlite3_finalize(put);
+    return fine || err->code != RV_OK ? fine : rv_fail(err, RV_E_IO, "giving keys: %s", sqlite3_errmsg(k->m->rows));
+}
+
+bool rv_mend_loose_keys(struct rv_mending *m, struct rv_error *err)
+{
+    struct loose_keys k = { .m = m };
+    struct rv_error none = { 0 };
+    const char *path = rv_backup_index_path(m->b);
+    RV_AUTO(rv_blob) bytes = path != NULL && !m->mbdb ? rv_file_read(path, index_max, &none) : NULL;
+    if (bytes == NULL)
+        return true;
+    k.bytes = rv_blob_span(bytes);
+    bool fine = collect_keys(&k, err) && give_keys(&k, err);
+    rv_free(k.at);
+    return fine;
 }

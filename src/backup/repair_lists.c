@@ -200,6 +200,20 @@ static bool entries_decide(struct rv_mending *m, bool *encrypted)
     return seen || to_the_end;
 }
 
+/* The bag alone: what else the list says is of this backup, its index's key above all. */
+static plist_t with_bag_of(plist_t top, plist_t older)
+{
+    static const char *const keys[] = { "BackupKeyBag", "ManifestKey" };
+    plist_t merged = plist_copy(top);
+    for (size_t i = 0; i < RV_COUNT(keys); i++) {
+        plist_t value = rv_plist_node(older, keys[i]);
+        if (value != NULL && (i == 0 || rv_plist_node(top, keys[i]) == NULL))
+            set(merged, keys[i], plist_copy(value));
+    }
+    plist_free(older);
+    return merged;
+}
+
 static plist_t find_manifest(struct rv_mending *m)
 {
     struct rv_error none = { 0 };
@@ -216,7 +230,7 @@ static plist_t find_manifest(struct rv_mending *m)
         found = manifest_of_older(m);
     if (found != NULL) {
         m->out->keys_of_older_copy = true;
-        return found;
+        return top != NULL ? with_bag_of(top, found) : found;
     }
     saved = keys_out_of(bag.len > 0 ? bag : raw != NULL ? rv_blob_span(raw) : rv_span(NULL, 0));
     if (top == NULL)
@@ -325,7 +339,7 @@ static void complete_versions(struct rv_mending *m)
         set(p, "Version", plist_new_string(m->mbdb ? "9.1" : "10.0"));
     if (domains < 1 || domains >= 30) /* 20.0 and 24.0 (from iOS 26 on) have been seen */
         set(p, "SystemDomainsVersion", plist_new_string(number_of(system) >= 26 ? "24.0" : "20.0"));
-    if (required != NULL && system != NULL && is_later(required, system))
+    if (required != NULL && system != NULL && (m->options->for_ios != NULL || is_later(required, system)))
         plist_dict_remove_item(p, "RequiredProductVersion"); /* the phone that made it was not new enough for it */
 }
 
@@ -347,6 +361,42 @@ static void complete_manifest(struct rv_mending *m)
         plist_dict_remove_item(p, "ManifestKey");
 }
 
+static bool opens_all(const struct rv_keybag *bag, const struct rv_backup_key keys[RV_BACKUP_KEYS])
+{
+    for (unsigned i = 0; i < bag->count; i++)
+        if (bag->classes[i].has_key && bag->classes[i].wrap == RV_KEYBAG_WRAP_PASSWORD &&
+            (bag->classes[i].number >= RV_BACKUP_KEYS || !keys[bag->classes[i].number].known))
+            return false;
+    return true;
+}
+
+/* The bag of a backup that is not encrypted opens without a password. */
+static bool has_open_bag(plist_t manifest)
+{
+    struct rv_keybag bag;
+    struct rv_backup_key keys[RV_BACKUP_KEYS] = { 0 };
+    struct rv_error none = { 0 };
+    struct rv_span raw = rv_plist_data(manifest, "BackupKeyBag");
+    return raw.len > 0 && rv_keybag_parse(raw, &bag, &none) && rv_backup_open_keybag(&bag, "", keys, &none) &&
+           opens_all(&bag, keys);
+}
+
+static bool open_bag(struct rv_mending *m, struct rv_error *err)
+{
+    RV_AUTO_CLEAR(rv_buf) out = RV_BUF(BAG_MAX);
+    unsigned mended = 0;
+    if (!rv_backup_unlock(m->b, m->options->password, err))
+        return false;
+    if (opens_all(&m->b->keybag, m->b->keys))
+        return true;
+    if (!rv_backup_mend_keybag(&m->b->keybag, m->options->password, &mended, err) ||
+        !rv_keybag_format(&m->b->keybag, &out, err))
+        return false;
+    set(m->manifest, "BackupKeyBag", plist_new_data((const char *)out.data, out.len));
+    rv_findings_add(m->lost, RV_FIND_KEYBAG, NULL, NULL, "a key in it was damaged: what it had locked is lost");
+    return true;
+}
+
 /* Whether the backup is encrypted, and the keys when it is. */
 static bool settle_keys(struct rv_mending *m, struct rv_error *err)
 {
@@ -360,7 +410,7 @@ static bool settle_keys(struct rv_mending *m, struct rv_error *err)
         m->encrypted = m->encrypted || files_are_sealed(m);
     b->encrypted = m->encrypted;
     if (!m->encrypted)
-        return has_bag(m->manifest) || empty_bag(m->manifest, err);
+        return has_open_bag(m->manifest) || empty_bag(m->manifest, err);
     struct rv_span bag = rv_plist_data(m->manifest, "BackupKeyBag");
     struct rv_error none = { 0 };
     b->has_keybag = bag.len > 0 && rv_keybag_parse(bag, &b->keybag, &none);
@@ -371,7 +421,7 @@ static bool settle_keys(struct rv_mending *m, struct rv_error *err)
         rv_fail(err, RV_E_DENIED, "the backup %s is encrypted: its password is needed to mend it", b->path);
         return rv_advise(err, RV_ADVICE_BACKUP_PASSWORD_NEEDED);
     }
-    return rv_backup_unlock(b, m->options->password, err);
+    return open_bag(m, err);
 }
 
 /* ---- Info.plist, Status.plist ---- */
@@ -453,6 +503,14 @@ static plist_t mend_info(struct rv_mending *m)
     return info;
 }
 
+/* Phones compare this version with their own, and refuse what is newer. */
+static void lower_version(plist_t info, const char *for_ios)
+{
+    const char *version = rv_plist_text(info, "Product Version");
+    if (for_ios != NULL && (version == NULL || is_later(version, for_ios)))
+        set(info, "Product Version", plist_new_string(for_ios));
+}
+
 static plist_t make_status(struct rv_mending *m)
 {
     plist_t old = m->b->status.plist, status = plist_new_dict();
@@ -482,6 +540,7 @@ bool rv_mend_lists(struct rv_mending *m, struct rv_error *err)
     complete_manifest(m);
     m->info = m->b->info.plist != NULL && rv_plist_text(m->b->info.plist, "Target Identifier") != NULL ? mend_info(m)
                                                                                                        : make_info(m);
+    lower_version(m->info, m->options->for_ios);
     m->status = make_status(m);
     return true;
 }

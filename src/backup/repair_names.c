@@ -218,7 +218,9 @@ bool rv_mend_name_files(struct rv_mending *m, struct rv_error *err)
 {
     struct naming n = { .m = m };
     n.nameless = count_nameless(m);
-    if (n.nameless == 0 || m->encrypted)
+    if (m->encrypted) /* a name alone does not open a file: those whose key can still be found are enough */
+        return !m->out->index_rebuilt || (rv_mend_index_names(m, try_name, &n, err) && rv_mend_loose_keys(m, err));
+    if (n.nameless == 0)
         return true;
     rv_tell_step(m->ctx, "names", "Finding names for files that the index has forgotten");
     n.domains = rv_alloc_array(DOMAINS_MAX, sizeof *n.domains);

@@ -6,6 +6,7 @@
  * certain: iphone-dataprotection, iphone_backup_decrypt, the keybag of a backup that devices accept.
  */
 #include "backup/backup.h"
+#include "crypto/pair_certs.h"
 #include "crypto/wrap.h"
 
 #include <string.h>
@@ -59,6 +60,24 @@ bool rv_backup_open_keybag(const struct rv_keybag *bag, const char *password, st
         return rv_fail(err, RV_E_CORRUPT, "the keybag holds no key that a password opens");
     rv_fail(err, RV_E_REFUSED, "none of the %u keys of this backup opens with this password", tried);
     return rv_advise(err, RV_ADVICE_BACKUP_PASSWORD_WRONG);
+}
+
+bool rv_backup_mend_keybag(struct rv_keybag *bag, const char *password, unsigned *mended, struct rv_error *err)
+{
+    uint8_t kek[RV_KEY], key[RV_KEY];
+    bool fine = derive(bag, password, kek, err);
+    *mended = 0;
+    for (unsigned i = 0; fine && i < bag->count; i++) {
+        struct rv_keybag_class *c = &bag->classes[i];
+        struct rv_error refused = { 0 };
+        if (!c->has_key || (c->wrap & RV_KEYBAG_WRAP_PASSWORD) == 0 || rv_key_unwrap(kek, c->wrapped, key, &refused))
+            continue;
+        fine = rv_random(key, sizeof key, err) && rv_key_wrap(kek, key, c->wrapped, err);
+        *mended += fine;
+    }
+    rv_wipe(key, sizeof key);
+    rv_wipe(kek, sizeof kek);
+    return fine;
 }
 
 bool rv_backup_unlock(struct rv_backup *b, const char *password, struct rv_error *err)

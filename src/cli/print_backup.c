@@ -160,8 +160,7 @@ void rv_print_backup_repair(const struct rv_face *face, const json_t *result)
         printf("; %lld had lost their names and got them back", number_of(result, "files_named"));
     printf(".\n");
     if (nameless > 0)
-        printf("%lld files have no name any more; they lie beside it in the folder \"files without a name\".\n",
-               nameless);
+        printf("%lld files have no name any more; they lie in %s\n", nameless, rv_json_text(result, "nameless", "?"));
     if (number_of(json_object_get(result, "lost"), "damage") == 0)
         printf("Nothing was lost.\n");
     printf("It was checked from end to end. %s\n",

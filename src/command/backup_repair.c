@@ -139,11 +139,14 @@ static bool repair(struct rv_run *run, struct rv_backup *b, const char *password
                                          .context = &proving,
                                          .to = in_place || to == NULL ? beside : to,
                                          .password = password,
+                                         .for_ios = rv_arg(run->args, "for-ios"),
                                          .link = in_place || rv_arg_flag(run->args, "link") };
     rv_findings_init(&lost);
     r = (struct rv_repaired){ .folder = NULL };
     bool fine = (!in_place || settle_earlier(b, beside, err)) && rv_backup_repair(b, &options, &lost, &r, err);
     set_repaired(run->result, &r, &lost);
+    if (r.files_nameless > 0)
+        json_object_set_new(run->result, "nameless", json_sprintf("%s/%s", options.to, rv_repair_nameless));
     fine = fine && (!in_place || swap(run, b, &r, beside, err));
     if (fine)
         rv_findings_tell_mended(run, &lost);
@@ -181,6 +184,9 @@ static bool repair_once(struct rv_run *run, bool ask, bool *again, struct rv_err
 static bool run_repair(struct rv_run *run, struct rv_error *err)
 {
     bool again = false;
+    const char *version = rv_arg(run->args, "for-ios");
+    if (version != NULL && (*version == '\0' || strspn(version, "0123456789.") != strlen(version)))
+        return rv_fail(err, RV_E_USAGE, "--for-ios wants a version such as 16.7.2, not %s", version);
     if (rv_arg_flag(run->args, "in-place") && rv_arg(run->args, "to") != NULL)
         return rv_fail(err, RV_E_USAGE, "--in-place and --to DIR exclude each other");
     return repair_once(run, false, &again, err) || (again && repair_once(run, true, &again, err));
@@ -191,6 +197,9 @@ static const struct rv_option options[] = {
       "make the new backup in this folder (else beside the damaged one, in a folder that ends in .repaired)" },
     { "in-place", 0, NULL,
       "the mended backup takes the damaged one's name; the damaged one is kept beside it as an undo copy" },
+    { "for-ios", 0, "VERSION",
+      "the phone that is to take it has this older system: the backup is marked so (apps may stumble over newer "
+      "data)" },
     { "link", 0, NULL, "whole files are linked, not copied: needs hardly any room, on the same disk only" },
     RV_BACKUP_IN_OPTION,
     RV_BACKUP_PASSWORD_OPTION,

@@ -5,6 +5,7 @@
 usage: repairing.py REVIVE      TAP
 """
 import pathlib
+import plistlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
@@ -78,6 +79,42 @@ def lost_keys_are_told_as_what_they_are():
     done = repair_case.attempt("encrypted", "keybag-missing")
     assert done["code"] == 5 and done["unchanged"], done
     assert done["result"]["error"]["advice"] == "backup-keys-lost", done["result"]
+
+
+@tap.test
+def an_index_without_its_keys_is_told_as_such():
+    done = repair_case.attempt("encrypted", "index-missing")
+    said = done["result"]["error"]
+    assert done["code"] == 5 and said["advice"] == "backup-keys-lost" and "password alone opens none" in said["cause"], said
+    assert "no copy" in said["cause"], said
+
+
+@tap.test
+def a_few_changed_bytes_of_an_index_cost_no_file():
+    for kind in ("plain", "encrypted", "old"):
+        done = repair_case.attempt(kind, "index-sprinkled")
+        assert done["accepted"] and not set(done["missing"]) - told_of_keys(done["result"]), done
+    mended("encrypted", "index-begins-with-zeroes", "keybag-with-a-bit-turned")
+
+
+def told_of_keys(result):
+    """Files whose key itself was hit: nobody can open them."""
+    return {(f["domain"], f["path"]) for f in result["lost"]["list"] if f["kind"] == "file-key"}
+
+
+@tap.test
+def files_without_names_are_known_again():
+    mended("plain", "names-lost")
+    mended("encrypted", "names-lost")
+
+
+@tap.test
+def a_backup_of_a_newer_system_is_marked_for_an_older_phone():
+    folder = case.fresh("plain")
+    code, result = case.run_json("backup", "repair", folder, "--for-ios", "15.8.3")
+    info = plistlib.loads((pathlib.Path(result["repaired"]) / "Info.plist").read_bytes())
+    assert code == 0 and info["Product Version"] == "15.8.3", info
+    assert case.run("backup", "repair", folder, "--for-ios", "newest").returncode == 2
 
 
 @tap.test

@@ -3,6 +3,7 @@
 with the product: the damaged folder is searched for the stored bytes of each file, for the key that opens it and for its
 name; nothing is asked of the repair."""
 import hashlib
+import os
 import pathlib
 import plistlib
 import sqlite3
@@ -40,12 +41,15 @@ class Pristine:
                 self.rows[domain, path] = Row(domain, path, key, damage.place_of(self.folder, ident).read_bytes())
 
 
-def all_bytes(folders, names):
-    """Of every file so called below the folders."""
+def all_bytes(folders, names, bad=None):
+    """Of every file so called below the folders; zeroes where the disk cannot read (path, first, bytes)."""
     for folder in folders:
         for path in sorted(pathlib.Path(folder).rglob("*")):
             if path.is_file() and path.name.startswith(names):
-                yield path.read_bytes()
+                data = path.read_bytes()
+                if bad and bad[0] == os.path.realpath(path):
+                    data = data[:bad[1]] + bytes(bad[2]) + data[bad[1] + bad[2]:]
+                yield data
 
 
 def wrapped_keys_of(bag):
@@ -66,13 +70,14 @@ class Chances:
     """`sure`: files that must come back to the phone; `aside`: whole files of no name, to be kept for people;
     `whole`: all whose stored bytes are there."""
 
-    def __init__(self, pristine, folder, contents, unreadable=""):
-        """folder: the damaged one; contents: names of files that are not empty, of the truth; unreadable: the stored file
-        that the disk cannot read."""
+    def __init__(self, pristine, folder, contents, bad=None):
+        """folder: the damaged one; contents: names of files that are not empty, of the truth; bad: where the disk cannot
+        read (path, first, bytes)."""
+        unreadable = os.path.basename(bad[0]) if bad else ""
         beside = [p for p in folder.parent.iterdir() if p.is_dir()]
         self.whole = {n for n in self.find_whole(pristine, folder, contents) if make_backup.file_id(*n) != unreadable}
         lists = list(all_bytes(beside, ("Manifest.plist",)))
-        indexes = b"\0".join(self.plain_indexes(pristine, beside, lists))
+        indexes = b"\0".join(self.plain_indexes(pristine, beside, lists, bad))
         if pristine.encrypted:
             wrapped = wrapped_keys_of(pristine.bag)
             salt = pristine.bag[pristine.bag.index(b"SALT") + 8:][:20]
@@ -102,9 +107,9 @@ class Chances:
         return {name for name in contents if name in pristine.rows and pristine.rows[name].sum in there}
 
     @staticmethod
-    def plain_indexes(pristine, folders, lists):
+    def plain_indexes(pristine, folders, lists, bad):
         has_key = pristine.index_key and any(pristine.wrapped_index_key in raw for raw in lists)
-        for raw in all_bytes(folders, ("Manifest.db", "Manifest.mbdb")):
+        for raw in all_bytes(folders, ("Manifest.db", "Manifest.mbdb"), bad):
             yield raw
             if has_key and raw:
                 yield make_backup.unseal(pristine.index_key, raw)

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "witness"))
@@ -54,10 +55,11 @@ class World:
         if encrypted:
             self.phone.env["REVIVE_BACKUP_PASSWORD"] = PASSWORD
         self.root.mkdir()
-        for left in (2, 1, 0):  # on a busy machine its few seconds may be too short
+        until = time.monotonic() + 30  # it answers when it has come up
+        ran = self.phone.run("idevicepair", "pair")
+        while "SUCCESS" not in ran.text and time.monotonic() < until:
+            time.sleep(0.2)
             ran = self.phone.run("idevicepair", "pair")
-            if "SUCCESS" in ran.text or left == 0:
-                break
         self.must(ran, "SUCCESS")
         if encrypted:
             self.must(self.phone.run("idevicebackup2", "encryption", "on", PASSWORD, str(self.root)), "enabled")
@@ -143,7 +145,8 @@ class World:
         folder = self.copy(maker)
         folder = damage.KINDS[kind](folder, seed) or folder
         env = damage.environment_of(kind, folder)
-        chances = repair_judge.Chances(self.pristine[maker], folder, self.truth, pathlib.Path(env.get("BAD_DISK_FILE", "")).name)
+        bad = (env["BAD_DISK_FILE"], int(env["BAD_DISK_FROM"]), int(env["BAD_DISK_BYTES"])) if env else None
+        chances = repair_judge.Chances(self.pristine[maker], folder, self.truth, bad)
         before = tree_hash(folder)
         if env:
             env.update(LD_PRELOAD=self.bad_disk(), ASAN_OPTIONS="verify_asan_link_order=0:detect_leaks=0")
