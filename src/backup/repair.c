@@ -127,7 +127,11 @@ static bool settle_record(struct writing *w, struct rv_backup_row *row, struct r
     struct rv_mbfile *f = &w->room->file;
     struct rv_span key = rv_span(NULL, 0);
     bool readable = rv_mend_read_record(m, row->record, row, w->room);
-    bool own_key = m->encrypted && scrap.len > 0 && rv_mbfile_salvage_key(scrap, &key);
+    bool lost_key = !readable || f->key.len == 0;
+    bool own_key =
+        m->encrypted &&
+        ((scrap.len > 0 && rv_mbfile_salvage_key(scrap, &key)) ||
+         (lost_key && !m->mbdb && (row->flags & RV_MBFILE_FILE) != 0 && rv_mbfile_salvage_key(row->record, &key)));
     if (!readable)
         fill_defaults(m, row, (row->flags & 7) == RV_MBFILE_DIRECTORY ? 040755 : 0100644, f);
     m->sizeless = own_key || !readable;

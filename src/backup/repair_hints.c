@@ -168,7 +168,7 @@ static struct rv_span key_beside(struct loose_keys *k, const struct rv_stock_fil
 
 static bool give_keys(struct loose_keys *k, struct rv_error *err)
 {
-    static const char wanting[] = "SELECT id, path FROM rows WHERE scrap IS NULL AND (record IS NULL OR rank >= ?1)";
+    static const char wanting[] = "SELECT id, path, scrap FROM rows WHERE record IS NULL OR rank >= ?1";
     static const char give[] = "UPDATE rows SET scrap = ?1 WHERE id = ?2";
     sqlite3_stmt *s = NULL, *put = NULL;
     bool fine = sqlite3_prepare_v2(k->m->rows, wanting, -1, &s, NULL) == SQLITE_OK &&
@@ -176,9 +176,9 @@ static bool give_keys(struct loose_keys *k, struct rv_error *err)
                 sqlite3_bind_int(s, 1, RV_RANK_OLDER) == SQLITE_OK;
     while (fine && sqlite3_step(s) == SQLITE_ROW) {
         const char *id = (const char *)sqlite3_column_text(s, 0);
-        const struct rv_stock_file *file = rv_stock_find(k->m, id);
-        struct rv_span key =
-            file != NULL ? key_beside(k, file, (const char *)sqlite3_column_text(s, 1)) : rv_span(NULL, 0);
+        struct rv_span key, scrap = rv_span(sqlite3_column_blob(s, 2), (size_t)sqlite3_column_bytes(s, 2));
+        const struct rv_stock_file *file = rv_mbfile_salvage_key(scrap, &key) ? NULL : rv_stock_find(k->m, id);
+        key = file != NULL ? key_beside(k, file, (const char *)sqlite3_column_text(s, 1)) : rv_span(NULL, 0);
         if (key.len == 0)
             continue;
         sqlite3_reset(put);
