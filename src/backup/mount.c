@@ -279,6 +279,15 @@ static bool no_entry(void *context, const char *name, const struct stat *st, str
     return rv_fail(err, RV_E_USAGE, "the folder %s is not empty: it holds %.60s", (const char *)context, name);
 }
 
+/* Nothing is made in the folder that is only to be read. */
+static bool is_in_backup(const struct mount *m, const char *at)
+{
+    RV_AUTO_TEXT there = realpath(at, NULL);
+    RV_AUTO_TEXT own = realpath(m->b->path, NULL);
+    size_t len = own != NULL ? strlen(own) : 0;
+    return there != NULL && len > 0 && strncmp(there, own, len) == 0 && (there[len] == '/' || there[len] == '\0');
+}
+
 static bool prepare_folder(struct mount *m, const char *at, struct rv_error *err)
 {
     struct stat st;
@@ -290,6 +299,10 @@ static bool prepare_folder(struct mount *m, const char *at, struct rv_error *err
     if (missing && !rv_dir_make(at, err))
         return rv_while(err, "making the folder in which the backup is shown");
     m->made = missing;
+    if (is_in_backup(m, at)) {
+        rv_fail(err, RV_E_USAGE, "the folder %s is inside of the backup", at);
+        return rv_advise(err, RV_ADVICE_MOUNT_PLACE);
+    }
     RV_AUTO_FD dir = open(at, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return rv_fail_sys(err, RV_E_IO, errno, "opening %s", at);

@@ -230,6 +230,10 @@ def a_folder_with_something_in_it_is_not_covered():
     code, result = case.run_json("backup", "mount", folder, "--at", folder.parent / "mine")
     assert code == 2 and result["error"]["advice"] == "mount-place", result
     assert case.run("backup", "mount", folder).returncode == 2
+    before = case.tree_hash(folder)
+    for inside in (folder / "new", folder / "00", folder):
+        assert case.run("backup", "mount", folder, "--at", inside).returncode == 2, inside
+    assert case.tree_hash(folder) == before, "something is left in the backup"
     assert case.run("backup", "mount", case.fresh("encrypted"), "--at", folder.parent / "e", password="wrong").returncode == 4
     assert not (folder.parent / "e").exists()
 
