@@ -63,7 +63,7 @@ static struct rv_sq_belief belief_of(const struct rv_sq_db *db, const struct rv_
     if (c < b.confidence)
         b = (struct rv_sq_belief){ c, "its bytes would seldom make such a row by chance" };
     if (any_text_strange(row, db->encoding))
-        b = (struct rv_sq_belief){ e->hit.exact && e->hit.layout == 0 && !db->damaged ? 0.7 : 0.05,
+        b = (struct rv_sq_belief){ e->hit.exact && e->hit.layout == 0 && !db->damaged ? 0.5 : 0.05,
                                    "its text has control characters like no other" };
     return b;
 }
