@@ -161,11 +161,22 @@ class Phone:
     def digest(self):
         return self.ask("user", "digest")["digest"]
 
-    def record(self):
-        """What it wrote down since the last question."""
-        lines = (self.root / "scene/phone/record.jsonl").read_text(encoding="utf-8").splitlines()
-        new, self.read = [json.loads(line) for line in lines[self.read:]], len(lines)
+    def record(self, keep=False):
+        """What it wrote down since the last question; keep: the next one is told of it too."""
+        lines = (self.root / "scene/phone/record.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+        whole = [line for line in lines if line.endswith("\n")]
+        new, self.read = [json.loads(line) for line in whole[self.read:]], self.read if keep else len(whole)
         return new
+
+    def await_agent(self):
+        """Until its backup agent has ended what it had begun: it may be at work when the cable is out already."""
+        until = time.monotonic() + 20
+        while True:
+            told = [line["text"] for line in self.record(keep=True) if line["what"] == "backup"]
+            if sum(text.endswith(" begins") for text in told) <= sum(" ends " in text for text in told):
+                return
+            claim(time.monotonic() < until, "the phone's backup agent does not end")
+            time.sleep(0.02)
 
     def close(self):
         self.child.terminate()
@@ -707,10 +718,13 @@ def run_point(stand, point):
     try:
         before, files = stand.lay(road)
         old = stand.phone(road.phone).digest() if road.phone else None
+        if road.phone:
+            stand.phone(road.phone).record()
         run, struck = strike(stand, point)
         code, told = run.code, f"{run.error().get('advice')}: {run.error().get('cause')}"
         if road.phone:
             stand.phone(road.phone).ask("plug")
+            stand.phone(road.phone).await_agent()
         stand.disk.all()
         if road.phone:
             judge_phone(stand, point, run, old)
