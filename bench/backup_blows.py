@@ -107,6 +107,7 @@ def main(words, measured):
     parser.add_argument("--points", type=int, default=800)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--commit", default=measured, help="what was measured")
+    parser.add_argument("--minutes", type=float, default=0, help="begin no new point after this; 0: all points")
     parser.add_argument("--deadlines", help="of the part `system`; not used here")
     options = parser.parse_args(words)
     draw, begun, outcomes = random.Random(options.seed), time.monotonic(), []
@@ -116,8 +117,16 @@ def main(words, measured):
         roads = list(blows.ROADS.values())
         points = plan(dict(zip(roads, pool.map(crew.rehearse, roads))), options.points, draw)
         print(f"{len(points)} blows at backups, {sum(map(is_core, points))} of the chief kinds", flush=True)
-        for done in concurrent.futures.as_completed([pool.submit(crew.run, p) for p in points]):
+        late = threading.Event()
+
+        def run(point):
+            return None if late.is_set() else crew.run(point)
+        for done in concurrent.futures.as_completed([pool.submit(run, p) for p in points]):
+            if done.result() is None:
+                continue
             outcomes.append(done.result())
+            if options.minutes and time.monotonic() - begun > options.minutes * 60:
+                late.set()
             if len(outcomes) % 50 == 0: # a run that is broken off has said what it saw
                 document(outcomes, options, len(points), time.monotonic() - begun)
             if outcomes[-1].wrong or len(outcomes) % 50 == 0:
