@@ -97,9 +97,9 @@ bool sim_backup_step(struct sim_backup *run, const char *step)
 {
     char rest[64];
     uint64_t code = 0;
-    if (run->at == NULL || strcmp(run->at, step) != 0)
+    if (strcmp(run->at, step) != 0)
         sim_record(run->device, "backup-step", "%s", step);
-    run->at = step;
+    (void)snprintf(run->at, sizeof run->at, "%s", step);
     if (strikes(run, "backup_cut", step, NULL, 0)) {
         (void)sim_link_flush(&run->link);
         sim_device_unplug(run->device);

@@ -46,7 +46,7 @@ struct sim_backup {
     char password[256];        /* what the device encrypts with; "": it does not */
     int code;                  /* what it ends with */
     char words[600];
-    const char *at; /* the step it is at; constants of the callers */
+    char at[24]; /* the step it is at */
 };
 
 /** Ends the request: returns false. The first cause stands. */

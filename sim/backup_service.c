@@ -226,7 +226,7 @@ static void clear_run(struct sim_backup *run)
     run->code = MB_OK;
     run->encrypted = false;
     run->source[0] = 0;
-    run->at = NULL;
+    run->at[0] = 0;
 }
 
 /* A message dictionary, or NULL. */

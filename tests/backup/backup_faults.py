@@ -734,8 +734,9 @@ def run_point(stand, point):
             files = prove_by_phone(stand, road)
         if code == 0: # of a disk that fails nothing can be removed
             judge_again(stand, road, run, before, files, tidy=point.kind != "gone")
-        run, files = once_more(stand, road, files) if code != 0 or road.words[0] == "create" else (run, files)
-        judge_again(stand, road, run, before, files)
+        if code != 0 or road.words[0] == "create":
+            run, files = once_more(stand, road, files)
+            judge_again(stand, road, run, before, files)
         again = True
     except (Wrong, damage_backup.Refused, OSError, ValueError) as problem:
         wrong = f"{type(problem).__name__}: {problem}"
