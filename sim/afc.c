@@ -7,6 +7,7 @@
  * No path leaves the folder: each is walked one component at a time, "..", links and empty names refused.
  */
 #include "base/file.h"
+#include "sim/apps.h"
 #include "sim/service_list.h"
 
 #include <dirent.h>
@@ -574,4 +575,27 @@ void sim_afc_serve(struct sim_device *device, struct sim_wire *wire)
 void sim_crash_copy_serve(struct sim_device *device, struct sim_wire *wire)
 {
     serve_folder(device, wire, "crashes", "");
+}
+
+/* An app's Documents, for apps that are installed; then AFC on the same line. */
+void sim_house_arrest_serve(struct sim_device *device, struct sim_wire *wire)
+{
+    char folder[300];
+    plist_t ask = sim_wire_plist_read(wire, 1 << 16, -1), answer = plist_new_dict();
+    const char *command = ask != NULL ? sim_plist_text(ask, "Command") : NULL;
+    const char *bundle = ask != NULL ? sim_plist_text(ask, "Identifier") : NULL;
+    bool known = false;
+    for (size_t i = 0; bundle != NULL && sim_app(i) != NULL; i++)
+        known = known || strcmp(sim_app(i)->bundle, bundle) == 0;
+    bool good = known && command != NULL && strcmp(command, "VendDocuments") == 0;
+    (void)snprintf(folder, sizeof folder, "documents/%.200s", good ? bundle : "");
+    plist_dict_set_item(answer, good ? "Status" : "Error",
+                        plist_new_string(good    ? "Complete"
+                                         : known ? "InstallationLookupFailed"
+                                                 : "ApplicationLookupFailed"));
+    bool told = sim_wire_plist_write(wire, answer);
+    plist_free(ask);
+    plist_free(answer);
+    if (good && told)
+        serve_folder(device, wire, folder, "/Documents");
 }

@@ -10,6 +10,7 @@ static const struct sim_service services[] = {
     { "com.apple.crashreportmover", sim_crash_mover_serve, false },
     { "com.apple.mobile.assertion_agent", sim_assertion_serve, false },
     { "com.apple.mobile.diagnostics_relay", sim_diagnostics_serve, false },
+    { "com.apple.mobile.house_arrest", sim_house_arrest_serve, false },
     { "com.apple.mobile.heartbeat", sim_heartbeat_serve, false },
     { "com.apple.mobile.insecure_notification_proxy", sim_notification_serve, true },
     { "com.apple.mobile.installation_proxy", sim_installation_serve, false },

@@ -21,6 +21,7 @@ void sim_running(struct sim_device *device, char version[32], char build[32]);
 bool sim_system_since(struct sim_device *device, unsigned major, unsigned minor);
 
 void sim_afc_serve(struct sim_device *device, struct sim_wire *wire);
+void sim_house_arrest_serve(struct sim_device *device, struct sim_wire *wire);
 void sim_backup_serve(struct sim_device *device, struct sim_wire *wire);
 /** AFC over crash reports that the mover has gathered. */
 void sim_crash_copy_serve(struct sim_device *device, struct sim_wire *wire);

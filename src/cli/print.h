@@ -57,7 +57,7 @@ rv_print_fn rv_print_backup_list, rv_print_backup_show, rv_print_backup_verify, 
     rv_print_archive_created, rv_print_archive_list, rv_print_archive_restored;
 
 /* print_recover.c */
-rv_print_fn rv_print_scan, rv_print_listed, rv_print_exported, rv_print_preview;
+rv_print_fn rv_print_scan, rv_print_listed, rv_print_exported, rv_print_preview, rv_print_put;
 /** A value's facts, one a line, nested ones indented. */
 void rv_print_plain(const json_t *value, int indent);
 

@@ -2,6 +2,8 @@
 /* recover scan, list, export, preview: what was found, what was not, why, and what next. */
 #include "cli/print.h"
 
+#include "base/language.h"
+
 #include <string.h>
 
 static long long count_of(const json_t *row, const char *key)
@@ -139,4 +141,24 @@ void rv_print_preview(const struct rv_face *face, const json_t *result)
 {
     (void)face;
     rv_print_plain(json_object_get(result, "item"), 0);
+}
+
+void rv_print_put(const struct rv_face *face, const json_t *result)
+{
+    size_t i;
+    json_t *way;
+    bool sent = json_object_get(result, "files_sent") != NULL;
+    if (sent)
+        printf(
+            "%lld files were sent. On the phone they lie in Files, On My iPhone, in the folder \"revive\" of %s.\n\n",
+            count_of(result, "files_sent"), rv_json_text(result, "app", "the app"));
+    json_array_foreach (json_object_get(result, "ways"), i, way) {
+        char line[600];
+        snprintf(line, sizeof line, "%s %s: %s",
+                 json_is_true(json_object_get(way, "possible")) ? "\xE2\x9C\x93" : "\xE2\x9C\x97",
+                 rv_json_text(way, "title", ""), _(rv_json_text(way, "how", "")));
+        rv_print_hanging("", line, 4, face->width);
+    }
+    if (!sent)
+        puts("\nNothing was sent: name the app whose folder takes the files with --app.");
 }

@@ -133,6 +133,8 @@ static const struct {
     { "recover export", rv_print_exported },
     { "recover list", rv_print_listed },
     { "recover preview", rv_print_preview },
+    { "recover put", rv_print_put },
+    { "recover report", rv_print_scan },
     { "recover scan", rv_print_scan },
     { "recovery enter", rv_print_mode },
     { "recovery exit", rv_print_mode },

@@ -96,7 +96,7 @@ static bool target_is_apart(const char *from, const char *to, struct rv_error *e
     return true;
 }
 
-static bool target_is_apart_from_all(const struct rv_source *source, const char *to, struct rv_error *err)
+bool rv_recover_target_is_apart(const struct rv_source *source, const char *to, struct rv_error *err)
 {
     for (; source != NULL; source = source->earlier)
         if (!target_is_apart(source->from, to, err))
@@ -140,34 +140,35 @@ static bool known_format(const char *format, struct rv_error *err)
     return rv_fail(err, RV_E_USAGE, "--format %s: see --help for the formats", format);
 }
 
+bool rv_recover_export(struct rv_run *run, const struct rv_selection *selection, struct rv_source *source,
+                       const char *to, json_t *types, struct rv_error *err)
+{
+    struct exporting e = {
+        .run = run, .selection = selection, .out.folder = to, .out.plain_cells = rv_arg_flag(run->args, "plain-cells")
+    };
+    bool fine = rv_recover_target_is_apart(source, to, err) && rv_dir_make(to, err);
+    for (size_t i = 0; fine && rv_artifacts[i] != NULL; i++) {
+        bool skip = !selection->types[i];
+        fine = skip || choose(&e, rv_artifacts[i], &skip, err);
+        fine = fine && (skip || export_type(&e, source, rv_artifacts[i], types, err));
+    }
+    json_decref(e.out.names);
+    return fine && save_summary(&e, types, err);
+}
+
 static bool run_export(struct rv_run *run, struct rv_error *err)
 {
     struct rv_selection selection;
     const char *to = rv_arg(run->args, "to");
-    struct exporting e = {
-        .run = run, .selection = &selection, .out.folder = to, .out.plain_cells = rv_arg_flag(run->args, "plain-cells")
-    };
     if (to == NULL || *to == '\0')
         return rv_fail(err, RV_E_USAGE, "--to FOLDER is missing: where shall it go?");
     if (!rv_selection_read(run->args, &selection, err) || !known_format(rv_arg(run->args, "format"), err))
         return false;
     RV_AUTO(rv_source) source = rv_recover_source(run, err);
-    if (source == NULL || !target_is_apart_from_all(source, to, err) || !rv_dir_make(to, err))
-        return false;
     json_t *types = json_array();
     json_object_set_new(run->result, "to", json_string(to));
     json_object_set_new(run->result, "types", types);
-    for (size_t i = 0; rv_artifacts[i] != NULL; i++) {
-        bool skip = !selection.types[i];
-        if (!skip && !choose(&e, rv_artifacts[i], &skip, err))
-            return false;
-        if (!skip && !export_type(&e, source, rv_artifacts[i], types, err)) {
-            json_decref(e.out.names);
-            return false;
-        }
-    }
-    json_decref(e.out.names);
-    return save_summary(&e, types, err);
+    return source != NULL && rv_recover_export(run, &selection, source, to, types, err);
 }
 
 static const struct rv_option options[] = {

@@ -14,24 +14,28 @@ static bool scan_type(struct rv_run *run, struct rv_source *source, const struct
     return fine;
 }
 
-static bool run_scan(struct rv_run *run, struct rv_error *err)
+bool rv_recover_scan(struct rv_run *run, const struct rv_selection *selection, struct rv_source *source, json_t *types,
+                     struct rv_error *err)
 {
-    struct rv_selection selection;
-    if (!rv_selection_read(run->args, &selection, err))
-        return false;
-    RV_AUTO(rv_source) source = rv_recover_source(run, err);
-    if (source == NULL)
-        return false;
-    json_t *types = json_array();
-    json_object_set_new(run->result, "types", types);
     for (size_t i = 0; rv_artifacts[i] != NULL; i++) {
-        if (!selection.types[i])
+        if (!selection->types[i])
             continue;
         rv_tell_step(run->ctx, rv_artifacts[i]->type, rv_artifacts[i]->title);
         if (!scan_type(run, source, rv_artifacts[i], types, err))
             return rv_while(err, "looking for %s in %s", rv_artifacts[i]->title, source->from);
     }
     return true;
+}
+
+static bool run_scan(struct rv_run *run, struct rv_error *err)
+{
+    struct rv_selection selection;
+    if (!rv_selection_read(run->args, &selection, err))
+        return false;
+    RV_AUTO(rv_source) source = rv_recover_source(run, err);
+    json_t *types = json_array();
+    json_object_set_new(run->result, "types", types);
+    return source != NULL && rv_recover_scan(run, &selection, source, types, err);
 }
 
 static const struct rv_option options[] = {

@@ -33,6 +33,14 @@ struct rv_source *rv_recover_device(struct rv_run *run, struct rv_error *err);
 struct rv_source *rv_recover_backup(struct rv_run *run, struct rv_backup *backup, struct rv_error *err);
 /** Puts the other backups of that phone that are on this computer behind `source`. */
 bool rv_recover_add_earlier(struct rv_run *run, struct rv_source *source, const char *udid, struct rv_error *err);
+/** recover_export.c: the chosen records into `to`; a row each type goes to `types`. */
+bool rv_recover_export(struct rv_run *run, const struct rv_selection *selection, struct rv_source *source,
+                       const char *to, json_t *types, struct rv_error *err);
+/** USAGE when `to` lies inside one of the sources. */
+bool rv_recover_target_is_apart(const struct rv_source *source, const char *to, struct rv_error *err);
+/** recover_scan.c: counts of the chosen types, a row each to `types`. */
+bool rv_recover_scan(struct rv_run *run, const struct rv_selection *selection, struct rv_source *source, json_t *types,
+                     struct rv_error *err);
 /** One type's counts, and why there is nothing or something is missing; new reference. */
 json_t *rv_recover_counts(const struct rv_job *job);
 

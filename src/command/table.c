@@ -49,6 +49,8 @@ const struct rv_command *const rv_commands[] = {
     &rv_verb_recover_export,
     &rv_verb_recover_list,
     &rv_verb_recover_preview,
+    &rv_verb_recover_put,
+    &rv_verb_recover_report,
     &rv_verb_recover_scan,
     &rv_verb_recovery_enter,
     &rv_verb_recovery_exit,

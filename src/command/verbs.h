@@ -46,6 +46,8 @@ extern const struct rv_command rv_verb_logs;
 extern const struct rv_command rv_verb_recover_export;
 extern const struct rv_command rv_verb_recover_list;
 extern const struct rv_command rv_verb_recover_preview;
+extern const struct rv_command rv_verb_recover_put;
+extern const struct rv_command rv_verb_recover_report;
 extern const struct rv_command rv_verb_recover_scan;
 extern const struct rv_command rv_verb_recovery_enter;
 extern const struct rv_command rv_verb_recovery_exit;

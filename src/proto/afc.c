@@ -3,8 +3,11 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "proto/plist_frame.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     HEAD = 40,
@@ -331,4 +334,46 @@ void rv_afc_unlock(struct rv_afc *afc, uint64_t handle)
     struct rv_error none = { 0 };
     if (lock_file(afc, handle, LOCK_NONE, &none) || none.code == RV_E_REFUSED)
         close_file(afc, handle);
+}
+
+/* ---- an app's documents ---- */
+
+bool rv_afc_write_file(struct rv_afc *afc, const char *path, int from, uint64_t *bytes, struct rv_error *err)
+{
+    uint64_t handle = 0;
+    RV_AUTO(rv_blob) room = rv_blob_new(PIECE, err);
+    if (room == NULL || !open_file(afc, path, OPEN_TO_WRITE, &handle, err))
+        return rv_while(err, "writing %.120s", path);
+    ssize_t n = 1;
+    bool fine = true;
+    while (fine && n > 0) {
+        n = read(from, room->data, room->len);
+        if (n < 0 && errno == EINTR)
+            n = 1;
+        else if (n < 0)
+            fine = rv_fail_sys(err, RV_E_IO, errno, "reading what is sent");
+        else if (n > 0 && (fine = write_pieces(afc, handle, rv_span(room->data, (size_t)n), err)))
+            *bytes += (uint64_t)n;
+    }
+    if (fine || err->code == RV_E_REFUSED)
+        close_file(afc, handle);
+    return fine || rv_while(err, "writing %.120s", path);
+}
+
+struct rv_afc *rv_afc_take_documents(struct rv_stream *stream, const char *bundle, struct rv_error *err)
+{
+    enum { LIST_TIMEOUT_MS = 30000 };
+    RV_AUTO_PLIST ask = plist_new_dict();
+    plist_dict_set_item(ask, "Command", plist_new_string("VendDocuments"));
+    plist_dict_set_item(ask, "Identifier", plist_new_string(bundle));
+    RV_AUTO_PLIST answer =
+        rv_plist_send(stream, ask, false, LIST_TIMEOUT_MS, err) ? rv_plist_receive(stream, LIST_TIMEOUT_MS, err) : NULL;
+    const char *status = answer != NULL ? rv_plist_text(answer, "Status") : NULL;
+    if (status != NULL && strcmp(status, "Complete") == 0)
+        return rv_afc_take(stream, err);
+    if (answer != NULL)
+        rv_fail(err, RV_E_REFUSED, "the app %.80s shares no folder with computers, or is not on the phone (%.60s)",
+                bundle, rv_plist_text(answer, "Error") != NULL ? rv_plist_text(answer, "Error") : "no reason told");
+    rv_stream_free(stream);
+    return NULL;
 }

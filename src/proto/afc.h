@@ -40,3 +40,12 @@ bool rv_afc_open_lock(struct rv_afc *afc, const char *path, uint64_t *handle, st
 bool rv_afc_lock(struct rv_afc *afc, uint64_t handle, struct rv_error *err);
 /** Lets the lock go and closes the file. */
 void rv_afc_unlock(struct rv_afc *afc, uint64_t handle);
+
+/** The same out of an open file of this computer; *bytes: how many went. */
+bool rv_afc_write_file(struct rv_afc *afc, const char *path, int from, uint64_t *bytes, struct rv_error *err);
+/**
+ * The Documents folder that an app shares with computers ("/Documents"), by house_arrest: the service answers a list,
+ * then speaks AFC on the same line. REFUSED: there is no such app, or it shares nothing. Takes the stream over.
+ * Source: libimobiledevice 1.3.0 src/house_arrest.c.
+ */
+struct rv_afc *rv_afc_take_documents(struct rv_stream *stream, const char *bundle, struct rv_error *err);

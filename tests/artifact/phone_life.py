@@ -26,6 +26,7 @@ for name, leaf in (("XDG_STATE_HOME", "state"), ("XDG_DATA_HOME", "data"), ("XDG
     phone.env[name] = phone.path(leaf)
 os.mkdir(phone.path("tmp"))
 phone.env.update(REVIVE_USB="usbip:UNIX:" + phone.path("usb"), REVIVE_DEADLINE_SCALE="0.2", TMPDIR=phone.path("tmp"))
+APP = "org.example.letters"  # one that is installed on it
 LOGS = ("whatsapp", "calls")  # databases whose log still holds the rows
 
 
@@ -128,6 +129,30 @@ def the_phone_is_a_source_with_and_without_a_backup():
               [open(at, "rb").read() for at in copies] == [b"by AFC"], copies)
 
 
+def what_a_phone_takes_goes_into_an_apps_folder_and_the_rest_is_told():
+    """Contacts and pictures by house_arrest; messages not at all."""
+    source = there.folder
+    code, lines, ran = run("recover", "put", "--from", source, "--type", "contacts,messages")
+    ways = {way["type"]: way["possible"] for way in lines[-1].get("ways", [])}
+    tap.check("without an app nothing is sent and each type has its way",
+              code == 0 and ways == {"contacts": True, "messages": False} and "files_sent" not in lines[-1], ran.text[-600:])
+    code, lines, ran = run("recover", "put", "--from", source, "--type", "contacts,messages,photos", "--app", APP)
+    folder = phone.path(f"scene/phone/documents/{APP}/Documents/revive")
+    found = sorted(os.path.relpath(os.path.join(base, n), folder) for base, _, names in os.walk(folder) for n in names)
+    tap.check("with one, contacts and pictures lie in its folder", code == 0 and "contacts.vcf" in found and
+              len([n for n in found if n.endswith(".JPG")]) > 10 and not any("messages" in n for n in found), ran.text[-600:], found[:5])
+    if "contacts.vcf" in found:
+        with open(os.path.join(folder, "contacts.vcf"), "rb") as cards:
+            tap.check("all of them", cards.read().count(b"BEGIN:VCARD") == lines[-1]["types"][0]["exported"] > 10, lines[-1]["types"])
+    code, lines, ran = run("recover", "put", "--from", source, "--type", "contacts", "--app", "org.example.none")
+    tap.check("an app that is not there is refused", code == 4, ran.text[-400:])
+    tap.check("and no work copy is left", not os.listdir(phone.path("tmp")), os.listdir(phone.path("tmp")))
+    code, lines, ran = run("recover", "report", "--from", first, "--to", phone.path("report"))
+    with open(os.path.join(phone.path("report"), "report.html"), encoding="utf-8") as page:
+        text = page.read()
+    tap.check("a report is a page with the counts and the reasons", code == 0 and f"<td>{there.count('notes')}</td>" in text and "Health" in text, ran.text[-400:])
+
+
 there = life.Life(phone.path("life"), size=size)
 tap.check("a life is laid on the phone", phone.ask("user", "lay", phone.path("life"))["ok"])
 first = backup(phone.path("backups-before"))
@@ -138,4 +163,5 @@ tap.check("of a life without deletions nothing is called deleted",
 what_was_deleted_comes_back_as_far_as_it_is_there("11", first, theirs)
 what_was_deleted_comes_back_as_far_as_it_is_there("12", first, backup)
 the_phone_is_a_source_with_and_without_a_backup()
+what_a_phone_takes_goes_into_an_apps_folder_and_the_rest_is_told()
 tap.end()
