@@ -5,17 +5,41 @@
 #include "artifact/readers.h"
 
 #include "base/text.h"
+#include "crypto/wrap.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { N_PK, N_ENTITY, N_TITLE, N_SNIPPET, N_PINNED, N_LOCKED, N_HINT, N_DELETED, N_ID, N_SHARED, N_COLUMNS };
+enum {
+    N_PK,
+    N_ENTITY,
+    N_TITLE,
+    N_SNIPPET,
+    N_PINNED,
+    N_LOCKED,
+    N_HINT,
+    N_DELETED,
+    N_ID,
+    N_SHARED,
+    N_SALT,
+    N_ROUNDS,
+    N_WRAPPED,
+    N_COLUMNS
+};
 static const char *const columns[N_COLUMNS] = {
-    "Z_PK",          "Z_ENT",
-    "ZTITLE1",       "ZSNIPPET",
-    "ZISPINNED",     "ZISPASSWORDPROTECTED",
-    "ZPASSWORDHINT", "ZMARKEDFORDELETION",
-    "ZIDENTIFIER",   "ZSERVERSHAREDATA",
+    "Z_PK",
+    "Z_ENT",
+    "ZTITLE1",
+    "ZSNIPPET",
+    "ZISPINNED",
+    "ZISPASSWORDPROTECTED",
+    "ZPASSWORDHINT",
+    "ZMARKEDFORDELETION",
+    "ZIDENTIFIER",
+    "ZSERVERSHAREDATA",
+    "ZCRYPTOSALT",
+    "ZCRYPTOITERATIONCOUNT",
+    "ZCRYPTOWRAPPEDKEY",
 };
 enum {
     X_DATA = N_COLUMNS,
@@ -27,7 +51,9 @@ enum {
     X_PARENT,
     X_ACCOUNT,
     X_ACCOUNT_ID,
-    X_COUNT = 9
+    X_IV,
+    X_TAG,
+    X_COUNT = 11
 };
 
 static const char domain[] = "AppDomainGroup-group.com.apple.notes";
@@ -38,7 +64,7 @@ struct reading {
     struct rv_rows *attachments;
     int64_t note, account, media;
     bool trash_named; /* a folder says by its name that it is the trash */
-    bool locked_seen;
+    bool locked_seen; /* one that no password opened */
 };
 
 /* "coalesce(t.A,t.B)" of the columns that are there; "NULL" for none. */
@@ -186,18 +212,9 @@ static void put_attachments(struct reading *r, json_t *record, const char *accou
 
 /* ---- notes ---- */
 
-static void put_body(struct reading *r, json_t *record, struct rv_span data, bool locked, const char *account)
+static void put_open_body(struct reading *r, json_t *record, struct rv_span data, const char *account)
 {
     struct rv_error why = { 0 };
-    if (locked) {
-        json_object_set_new(record, "locked", json_true());
-        if (data.len > 8 && memcmp(data.ptr, "bplist00", 8) == 0)
-            rv_put_words(record, "locked_by", "the device's passcode: not recoverable from a backup");
-        else
-            rv_put_words(record, "locked_by", "a password of its own");
-        r->locked_seen = true;
-        return;
-    }
     if (data.len == 0)
         return;
     if (rv_note_put_body(record, data, &why)) {
@@ -206,6 +223,63 @@ static void put_body(struct reading *r, json_t *record, struct rv_span data, boo
         rv_put_flag(record, "undecodable", true);
         rv_put_bytes(record, "body_base64", data);
     }
+}
+
+/*
+ * One password at one note: PBKDF2 (SHA-256) gives the key that wraps the note's own, AES-GCM seals the body. A wrong
+ * password shows by the wrapped key. Source: apple_cloud_notes_parser, lib/AppleDecrypter.rb.
+ */
+static bool open_note(const struct rv_rows *rows, struct rv_span password, uint8_t *out)
+{
+    enum { ROUNDS_MAX = 10 * 1000 * 1000 };
+    struct rv_span salt = rv_rows_text(rows, N_SALT), wrapped = rv_rows_text(rows, N_WRAPPED);
+    struct rv_span iv = rv_rows_text(rows, X_IV), tag = rv_rows_text(rows, X_TAG), data = rv_rows_text(rows, X_DATA);
+    int64_t rounds = rv_rows_int(rows, N_ROUNDS);
+    uint8_t kek[RV_KEY], key[RV_SHORT_KEY];
+    struct rv_error why = { 0 };
+    bool fine = salt.len > 0 && salt.len <= 256 && wrapped.len == RV_SHORT_KEY + 8 && tag.len == 16 && rounds > 0 &&
+                rounds <= ROUNDS_MAX && rv_pbkdf2(RV_DIGEST_SHA256, password, salt, (uint32_t)rounds, kek, &why) &&
+                rv_key_unwrap_short(kek, wrapped.ptr, key, &why) && rv_gcm_open(key, iv, tag.ptr, data, out, &why);
+    rv_wipe(kek, sizeof kek);
+    rv_wipe(key, sizeof key);
+    return fine;
+}
+
+/* With the passwords that the person gave, line by line: they may have changed over the years. */
+static bool unlock(struct reading *r, json_t *record, const struct rv_rows *rows, const char *account)
+{
+    const char *at = r->job->source->note_passwords;
+    struct rv_span data = rv_rows_text(rows, X_DATA);
+    struct rv_error why = { 0 };
+    RV_AUTO(rv_blob) plain = at != NULL && data.len > 0 ? rv_blob_new(data.len, &why) : NULL;
+    while (plain != NULL && *at != '\0') {
+        size_t length = strcspn(at, "\r\n");
+        if (length > 0 && open_note(rows, rv_span(at, length), plain->data)) {
+            rv_put_flag(record, "unlocked", true);
+            put_open_body(r, record, rv_blob_span(plain), account);
+            rv_wipe(plain->data, plain->len);
+            return true;
+        }
+        at += length;
+        at += strspn(at, "\r\n");
+    }
+    return false;
+}
+
+static void put_body(struct reading *r, json_t *record, const struct rv_rows *rows, bool locked, const char *account)
+{
+    struct rv_span data = rv_rows_text(rows, X_DATA);
+    if (!locked) {
+        put_open_body(r, record, data, account);
+        return;
+    }
+    json_object_set_new(record, "locked", json_true());
+    if (unlock(r, record, rows, account))
+        return;
+    bool passcode = data.len > 8 && memcmp(data.ptr, "bplist00", 8) == 0;
+    rv_put_words(record, "locked_by",
+                 passcode ? "the device's passcode: not recoverable from a backup" : "a password of its own");
+    r->locked_seen = true;
 }
 
 static bool is_trash(const struct reading *r, const struct rv_rows *rows)
@@ -234,7 +308,7 @@ static json_t *make_record(struct reading *r, const struct rv_rows *rows, enum r
     bool locked = rv_rows_int(rows, N_LOCKED) != 0;
     if (locked)
         rv_put_text(record, "password_hint", rv_rows_text(rows, N_HINT));
-    put_body(r, record, rv_rows_text(rows, X_DATA), locked, account != NULL ? account : "");
+    put_body(r, record, rows, locked, account != NULL ? account : "");
     return record;
 }
 
@@ -267,9 +341,13 @@ static void describe(struct reading *r, char *extra, size_t size)
              "(SELECT p.ZTITLE2 FROM main.ZICCLOUDSYNCINGOBJECT f JOIN main.ZICCLOUDSYNCINGOBJECT p ON p.Z_PK=%s WHERE "
              "f.Z_PK=%s),"
              "(SELECT x.ZNAME FROM main.ZICCLOUDSYNCINGOBJECT x WHERE x.Z_ENT=%lld AND x.Z_PK=%s),"
-             "(SELECT x.ZIDENTIFIER FROM main.ZICCLOUDSYNCINGOBJECT x WHERE x.Z_ENT=%lld AND x.Z_PK=%s)",
+             "(SELECT x.ZIDENTIFIER FROM main.ZICCLOUDSYNCINGOBJECT x WHERE x.Z_ENT=%lld AND x.Z_PK=%s),"
+             "(SELECT %s FROM main.ZICNOTEDATA d WHERE d.ZNOTE=t.Z_PK),"
+             "(SELECT %s FROM main.ZICNOTEDATA d WHERE d.ZNOTE=t.Z_PK)",
              a, b, folder, folder, type ? "f.ZFOLDERTYPE" : "NULL", folder, parent ? "f.ZPARENT" : "NULL", folder,
-             (long long)r->account, c, (long long)r->account, c);
+             (long long)r->account, c, (long long)r->account, c,
+             rv_db_has(db, "ZICNOTEDATA", "ZCRYPTOINITIALIZATIONVECTOR") ? "d.ZCRYPTOINITIALIZATIONVECTOR" : "NULL",
+             rv_db_has(db, "ZICNOTEDATA", "ZCRYPTOTAG") ? "d.ZCRYPTOTAG" : "NULL");
     rv_free(notes);
     rv_free(folders);
 }
@@ -338,9 +416,9 @@ static bool read_store(struct rv_job *job, struct rv_db *db, struct rv_error *er
     fine = fine && read_carved(&r, err);
     rv_rows_free(r.attachments);
     if (r.locked_seen)
-        rv_job_note(job, "locked notes keep their title and dates; their text needs the password, and notes locked "
-                         "with the device's "
-                         "passcode cannot be opened from a backup");
+        rv_job_note(job, "locked notes keep their title and dates; their text needs the password "
+                         "(--notes-password-file), and notes locked with the device's passcode cannot be opened from a "
+                         "backup");
     return fine;
 }
 

@@ -169,6 +169,9 @@ void rv_source_free(struct rv_source *source)
     rv_free(source->work);
     rv_free(source->from);
     rv_free(source->date);
+    if (source->note_passwords != NULL)
+        rv_wipe(source->note_passwords, strlen(source->note_passwords));
+    rv_free(source->note_passwords);
     rv_free(source);
 }
 

@@ -54,7 +54,8 @@ struct rv_source {
     } * made; /* databases that were copied or found to need no copy */
     size_t made_count;
     void *own;
-    char *date; /* when a backup was made, ISO 8601; NULL: no backup, or not known */
+    char *note_passwords; /* of locked notes, a line each; wiped with the source; NULL none */
+    char *date;           /* when a backup was made, ISO 8601; NULL: no backup, or not known */
     struct rv_source
         *beside; /* owned: what the phone itself still holds of the same files (command/recover_device.c) */
     struct rv_source *earlier; /* owned: the next older backup of the same phone, and so on */

@@ -49,7 +49,9 @@ json_t *rv_recover_counts(const struct rv_job *job);
       "a backup (its folder, id, or number in `revive backup list`), a folder of extracted files, one database, or "   \
       "`device`, which is meant without it; several backups of one phone: --from again" },                             \
         { "all-backups", 0, NULL, "the phone's other backups on this computer too: what was deleted between them" },   \
-        { "fresh", 0, NULL, "with the phone: a new backup for this run, removed after it" }, RV_BACKUP_PASSWORD_OPTION
+        { "fresh", 0, NULL, "with the phone: a new backup for this run, removed after it" },                           \
+        { "notes-password-file", 0, "FILE", "your own passwords of locked notes, one a line" },                        \
+        RV_BACKUP_PASSWORD_OPTION
 #define RV_RECOVER_FILTERS                                                                                             \
     { "type", 0, "T,...", "types: messages, contacts, calls ...; all without it" },                                    \
         { "state", 0, "S,...", "live, recently-deleted, deleted, in-older-backup; all without it" },                   \

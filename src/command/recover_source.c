@@ -192,6 +192,25 @@ static void tell(struct rv_run *run, const struct rv_source *source)
     json_decref(all);
 }
 
+/* The person's own passwords of locked notes, a line each: tried as they are, nothing is guessed. */
+static bool take_note_passwords(struct rv_run *run, struct rv_source *source, struct rv_error *err)
+{
+    enum { FILE_MAX = 16 * 1024 };
+    const char *file = rv_arg(run->args, "notes-password-file");
+    RV_AUTO(rv_blob) bytes = file != NULL ? rv_file_read(file, FILE_MAX, err) : NULL;
+    if (file == NULL)
+        return true;
+    if (bytes == NULL)
+        return rv_while(err, "reading the passwords of notes");
+    bool fine = true;
+    for (; fine && source != NULL; source = source->earlier) {
+        source->note_passwords = rv_text_copy_n((const char *)bytes->data, bytes->len);
+        fine = source->note_passwords != NULL || rv_fail_nomem(err);
+    }
+    rv_wipe(bytes->data, bytes->len);
+    return fine;
+}
+
 struct rv_source *rv_recover_source(struct rv_run *run, struct rv_error *err)
 {
     const char *from = rv_arg(run->args, "from");
@@ -201,6 +220,10 @@ struct rv_source *rv_recover_source(struct rv_run *run, struct rv_error *err)
         return NULL;
     }
     struct rv_source *source = device ? rv_recover_device(run, err) : open_all(run, err);
+    if (source != NULL && !take_note_passwords(run, source, err)) {
+        rv_source_free(source);
+        return NULL;
+    }
     if (source != NULL)
         tell(run, source);
     return source;

@@ -157,6 +157,53 @@ def notes_become_markdown_with_tables_checklists_and_files():
             subprocess.run(["rm", "-rf", target], check=True)
 
 
+def locked_note(text, password, rounds=500):
+    """The columns of a note that is locked with a password of its own, sealed by libcrypto."""
+    import ctypes  # pylint: disable=import-outside-toplevel
+    import hashlib  # pylint: disable=import-outside-toplevel
+    import make_backup  # pylint: disable=import-outside-toplevel
+    salt, key, iv = bytes(range(16)), b"own key of note!", bytes(range(100, 116))
+    for name in ("EVP_aes_128_wrap", "EVP_aes_128_gcm"):
+        getattr(make_backup.crypto, name).restype = ctypes.c_void_p
+    wrapped = make_backup.evp("EVP_aes_128_wrap", hashlib.pbkdf2_hmac("sha256", password.encode(), salt, rounds, 16), key, True)
+    plain, lib = made.note_body([(text, None, {})]), make_backup.crypto
+    context, size = ctypes.c_void_p(lib.EVP_CIPHER_CTX_new()), ctypes.c_int()
+    out, tag = ctypes.create_string_buffer(len(plain) + 32), ctypes.create_string_buffer(16)
+    assert lib.EVP_CipherInit_ex(context, ctypes.c_void_p(lib.EVP_aes_128_gcm()), None, None, None, 1) == 1
+    assert lib.EVP_CIPHER_CTX_ctrl(context, 9, 16, None) == 1 and lib.EVP_CipherInit_ex(context, None, None, key, iv, 1) == 1
+    assert lib.EVP_CipherUpdate(context, out, ctypes.byref(size), plain, len(plain)) == 1
+    assert lib.EVP_CipherFinal_ex(context, ctypes.byref(out, len(plain)), ctypes.byref(size)) == 1
+    assert lib.EVP_CIPHER_CTX_ctrl(context, 16, 16, tag) == 1
+    lib.EVP_CIPHER_CTX_free(context)
+    return out.raw[:len(plain)], {"ZISPASSWORDPROTECTED": 1, "ZCRYPTOSALT": salt, "ZCRYPTOITERATIONCOUNT": rounds, "ZCRYPTOWRAPPEDKEY": wrapped}, iv, tag.raw
+
+
+@TAP.test
+def locked_notes_open_with_their_own_password_and_with_no_other():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "NoteStore.sqlite")
+        one, two = locked_note("first secret", "p\u00e4sse 1"), locked_note("second secret", "other")
+        made.notes(path, [("One", one[0], {}), ("Two", two[0], {}), ("Phone", b"bplist00 of a passcode", {"ZISPASSWORDPROTECTED": 1})])
+        con = sqlite3.connect(path)
+        for column in ("ZCRYPTOSALT BLOB", "ZCRYPTOITERATIONCOUNT INTEGER", "ZCRYPTOWRAPPEDKEY BLOB"):
+            con.execute(f"ALTER TABLE ZICCLOUDSYNCINGOBJECT ADD COLUMN {column}")
+        con.execute("ALTER TABLE ZICNOTEDATA ADD COLUMN ZCRYPTOINITIALIZATIONVECTOR BLOB")
+        for number, (_, columns, iv, tag) in enumerate((one, two), 10):
+            con.execute(f"UPDATE ZICCLOUDSYNCINGOBJECT SET {','.join(c + '=?' for c in columns)} WHERE Z_PK=?", (*columns.values(), number))
+            con.execute("UPDATE ZICNOTEDATA SET ZCRYPTOINITIALIZATIONVECTOR=?, ZCRYPTOTAG=? WHERE ZNOTE=?", (iv, tag, number))
+        con.commit()
+        con.close()
+        passwords = os.path.join(folder, "passwords")
+        for words, wanted in (("wrong\n", {}), ("wrong\nother\n", {"Two": "second secret"}),
+                              ("p\u00e4sse 1\r\nother", {"One": "first secret", "Two": "second secret"})):
+            with open(passwords, "w", encoding="utf-8", newline="") as file:
+                file.write(words)
+            found = {n["title"]: n for n in asks.records(PROGRAM, path, "notes", "--notes-password-file", passwords)}
+            assert {t: n["text"] for t, n in found.items() if "text" in n} == wanted, (words, found)
+            assert all(n["locked"] for n in found.values()) and "passcode" in found["Phone"]["locked_by"]
+        assert not any("text" in n for n in asks.records(PROGRAM, path, "notes"))
+
+
 class Links(html.parser.HTMLParser):
     def __init__(self, text):
         super().__init__()
