@@ -48,6 +48,33 @@ static void check_keys(struct rv_backup *b, struct rv_findings *f)
                         "there is a ManifestKey, and IsEncrypted is false");
 }
 
+const char *rv_backup_wrong_kind(plist_t manifest)
+{
+    static const struct {
+        const char *key;
+        plist_type kind;
+    } values[] = {
+        { "AccountClass", PLIST_STRING },
+        { "AccountType", PLIST_STRING },
+        { "ActiveAppleID", PLIST_STRING },
+        { "AppleIDs", PLIST_ARRAY },
+        { "Applications", PLIST_DICT },
+        { "BackupKeyBag", PLIST_DATA },
+        { "Date", PLIST_DATE },
+        { "IsEncrypted", PLIST_BOOLEAN },
+        { "Lockdown", PLIST_DICT },
+        { "ManifestKey", PLIST_DATA },
+        { "WasPasscodeSet", PLIST_BOOLEAN },
+        { "RequiredProductVersion", PLIST_STRING },
+    };
+    for (size_t i = 0; i < RV_COUNT(values); i++) {
+        plist_t node = rv_plist_node(manifest, values[i].key);
+        if (node != NULL && plist_get_node_type(node) != values[i].kind)
+            return values[i].key;
+    }
+    return NULL;
+}
+
 static void check_manifest(struct rv_backup *b, struct rv_findings *f)
 {
     plist_t m = b->manifest.plist;
@@ -65,6 +92,8 @@ static void check_manifest(struct rv_backup *b, struct rv_findings *f)
         rv_findings_add(f, RV_FIND_MANIFEST_BAD, NULL, NULL, "Version or SystemDomainsVersion is missing");
     else if (b->kind != RV_BACKUP_NO_INDEX && new_form != (b->kind == RV_BACKUP_DB))
         rv_findings_add(f, RV_FIND_MANIFEST_BAD, NULL, NULL, "its Version does not go with the kind of index");
+    if (rv_backup_wrong_kind(m) != NULL)
+        rv_findings_add(f, RV_FIND_MANIFEST_BAD, NULL, NULL, rv_backup_wrong_kind(m));
     check_keys(b, f);
 }
 

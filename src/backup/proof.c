@@ -162,6 +162,8 @@ static void check_row(struct check *c, struct hand *h, const struct rv_backup_ro
         add(c, RV_FIND_ROW_RECORD, row, "it speaks of another file");
     else if (rv_mbfile_kind(row->file) != (row->flags & 7))
         add(c, RV_FIND_ROW_RECORD, row, "its kind is wrong");
+    else if (c->b->kind == RV_BACKUP_DB && !row->file->complete)
+        add(c, RV_FIND_ROW_RECORD, row, "a value is missing");
     if (row->file != NULL && c->b->unlocked && !c->b->encrypted && row->file->key.len > 0)
         rv_findings_add(c->findings, RV_FIND_ENCRYPTION_DISAGREES, row->domain, row->path, NULL);
     if (row->file != NULL && rv_mbfile_kind(row->file) == RV_MBFILE_FILE)

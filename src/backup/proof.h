@@ -22,5 +22,7 @@ bool rv_backup_verify(struct rv_backup *backup, const struct rv_verify_options *
                       struct rv_verified *out, struct rv_error *err);
 /** The property lists alone; no password is needed. */
 void rv_backup_check_lists(struct rv_backup *backup, struct rv_findings *findings);
+/** A key of Manifest.plist whose value is of another kind than phones write; NULL: none. */
+const char *rv_backup_wrong_kind(plist_t manifest);
 /** Asks the SQLite library whether this file (a private copy) is whole; why: its words. */
 bool rv_backup_database_sound(const char *path, char *why, size_t room);

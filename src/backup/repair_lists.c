@@ -6,6 +6,7 @@
 #include "backup/content.h"
 #include "backup/find.h"
 #include "backup/mending.h"
+#include "backup/proof.h"
 
 #include "base/file.h"
 #include "base/text.h"
@@ -257,13 +258,6 @@ static plist_t lockdown_of_info(const struct rv_backup *b)
     return lockdown;
 }
 
-static void keep_only_kind(plist_t dict, const char *key, plist_type kind)
-{
-    plist_t node = rv_plist_node(dict, key);
-    if (node != NULL && plist_get_node_type(node) != kind)
-        plist_dict_remove_item(dict, key);
-}
-
 /* "9.1" as 9.1; 0: no number. */
 static double number_of(const char *text)
 {
@@ -307,24 +301,8 @@ static plist_t apps_of_info(const struct rv_backup *b)
  */
 static void drop_wrong_kinds(plist_t p)
 {
-    static const struct {
-        const char *key;
-        plist_type kind;
-    } values[] = {
-        { "AccountClass", PLIST_STRING },
-        { "AccountType", PLIST_STRING },
-        { "ActiveAppleID", PLIST_STRING },
-        { "AppleIDs", PLIST_ARRAY },
-        { "Applications", PLIST_DICT },
-        { "BackupKeyBag", PLIST_DATA },
-        { "Date", PLIST_DATE },
-        { "Lockdown", PLIST_DICT },
-        { "ManifestKey", PLIST_DATA },
-        { "WasPasscodeSet", PLIST_BOOLEAN },
-        { "RequiredProductVersion", PLIST_STRING },
-    };
-    for (size_t i = 0; i < RV_COUNT(values); i++)
-        keep_only_kind(p, values[i].key, values[i].kind);
+    for (const char *key; (key = rv_backup_wrong_kind(p)) != NULL;)
+        plist_dict_remove_item(p, key);
 }
 
 static void complete_versions(struct rv_mending *m)

@@ -14,6 +14,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import backup_case as case  # noqa: E402 pylint: disable=wrong-import-position
+import damage_backup as damage  # noqa: E402 pylint: disable=wrong-import-position
 import make_backup  # noqa: E402 pylint: disable=wrong-import-position
 from tap import Skip, Tap  # noqa: E402 pylint: disable=wrong-import-position
 
@@ -124,6 +125,7 @@ def each_damage_to_the_lists_is_found_and_named():
     expect("plain", "info-bad", lambda f: os.truncate(f / "Info.plist", 100))
     expect("plain", "manifest-missing", lambda f: (f / "Manifest.plist").unlink())
     expect("plain", "manifest-bad", lambda f: (f / "Manifest.plist").write_bytes(b""))
+    expect("plain", "manifest-bad", lambda f: damage.lists(f, "Manifest.plist", Lockdown="none"))
     expect("encrypted", "keybag", without_keys)
     expect("plain", "index-damaged", lambda f: os.truncate(f / "Manifest.db", 9000))
     expect("plain", "index-damaged", lambda f: (f / "Manifest.db").write_bytes(b"no database"))
@@ -131,8 +133,15 @@ def each_damage_to_the_lists_is_found_and_named():
     expect("old", "index-missing", lambda f: (f / "Manifest.mbdb").unlink())
 
 
+def without_inode(db):
+    """A record that reads well and lacks a number that phones want."""
+    (ident, record), *_ = db.execute("SELECT fileID, file FROM Files WHERE flags=1").fetchall()
+    db.execute("UPDATE Files SET file=? WHERE fileID=?", (record.replace(b"InodeNumber", b"XnodeNumber"), ident))
+
+
 @tap.test
 def each_damage_to_rows_is_found_and_named():
+    expect("plain", "row-record", lambda f: damage.edit_index(f, without_inode))
     def sql(folder, *words):
         with sqlite3.connect(folder / "Manifest.db") as db:
             db.execute(*words)

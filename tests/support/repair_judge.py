@@ -6,7 +6,6 @@ import hashlib
 import os
 import pathlib
 import plistlib
-import sqlite3
 import struct
 
 import damage_backup as damage
@@ -123,14 +122,3 @@ def judge(chances, truth, came, told):
             "other": {n for n in came if n not in truth},
             "untold": {n for n in came if n in truth and came[n] != truth[n] and n not in told}}
 
-
-def integrity(data):
-    """Of a database in memory; sqlite3's own word."""
-    db = sqlite3.connect(":memory:")
-    try:
-        db.deserialize(data)
-        return db.execute("PRAGMA integrity_check").fetchone()[0]
-    except sqlite3.DatabaseError as error:
-        return str(error)
-    finally:
-        db.close()
