@@ -320,6 +320,7 @@ def main():
             worker.start()
         for worker in workers:
             worker.join()
+        coverage.remember()
     write_down(results().values())
     print(table(counted(results().values(), options.seed)))
     print(f"survivors: {SURVIVORS}")
