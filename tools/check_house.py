@@ -194,6 +194,18 @@ def twins(paths):
     return out
 
 
+def lost_tests(paths, builds):
+    """A test in C that no build file of its folder names is run by nobody."""
+    out = []
+    for path in paths:
+        name = pathlib.PurePath(path).stem
+        if re.fullmatch(r"tests/\w+/test_\w+\.c", path):
+            build = builds.get(str(pathlib.PurePath(path).parent / "meson.build"), "")
+            if f"'{name.removeprefix('test_')}'" not in build and f"'{name}.c'" not in build:
+                out.append(Complaint("lost-test", path, 1, "the meson.build of its folder does not name it"))
+    return out
+
+
 def load_rules(root):
     return tomllib.loads((root / "tools/house.toml").read_text(encoding="utf-8"))
 
@@ -213,7 +225,7 @@ def check_tree(root):
     def exists(name):
         return (root / name).is_file()
 
-    paths = []
+    paths, builds = [], {}
     for name, text in our_files(root, {".c", ".h"}):
         paths.append(name)
         out += check_c(name, text, rules)
@@ -221,7 +233,8 @@ def check_tree(root):
     for name, text in our_files(root, {".py", ".build", ".toml", ".sh"}):
         if SPDX not in "\n".join(text.split("\n")[:2]):
             out.append(Complaint("spdx", name, 1, f"the first lines must say {SPDX}"))
-    out += twins(paths)
+        builds[name] = text
+    out += twins(paths) + lost_tests(paths, builds)
     architecture = root / "ARCHITECTURE.md"
     if architecture.is_file():
         out += check_roads(architecture.read_text(encoding="utf-8"), exists)

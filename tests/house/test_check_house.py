@@ -31,6 +31,10 @@ expect("a file that does is left alone",
 expect("a road names a file that is gone",
        [c.rule for c in check_house.check_roads("base/text.c -> base/gone.c, tools/x.py", there.__contains__)], ["road"])
 expect("two files of one name", [c.rule for c in check_house.twins(["src/a/scan.c", "src/b/scan.c"])], ["twin"])
+listed = {"tests/base/meson.build": "foreach name : ['text']\n  'test_' + name\n executable('x', 'test_odd.c')"}
+expect("a test that nobody runs", [c.path for c in check_house.lost_tests(
+    ["tests/base/test_text.c", "tests/base/test_odd.c", "tests/base/test_gone.c", "tests/base/world.c"], listed)],
+       ["tests/base/test_gone.c"])
 used = {c.rule for case in (root / "tests/house/cases").glob("*.txt")
         for c in check_house.check_c(case.read_text().split("\n")[0].removeprefix("as: "),
                                      case.read_text().partition("---\n")[2], rules)}
