@@ -137,7 +137,7 @@ static void log_event(struct rv_ctx *ctx, const char *step, const char *text)
 
 void rv_tell(struct rv_ctx *ctx, const struct rv_event *event)
 {
-    if (event->kind != RV_EVENT_PROGRESS && event->kind != RV_EVENT_ROW)
+    if (event->kind != RV_EVENT_PROGRESS && event->kind != RV_EVENT_ROW && event->kind != RV_EVENT_ROW_PART)
         log_event(ctx, event->step, event->text);
     if (ctx->event != NULL)
         ctx->event(ctx->event_context, event);

@@ -15,6 +15,7 @@ enum rv_event_kind {
     RV_EVENT_WARNING,  /* text */
     RV_EVENT_NOTE,     /* text: something worth a line in the terminal */
     RV_EVENT_ROW,      /* text: one line of a listing, printed as it is */
+    RV_EVENT_ROW_PART, /* the same, without its end: the next row event goes on with it */
     RV_EVENT_COACH,    /* what fingers are to do now: `coach` */
     RV_EVENT_OFFER,    /* a rescue has found out what is next: `offer`; `step` is its id, `text` why */
     RV_EVENT_DEVICE,   /* attach, detach, mode change: text, `step` is the new mode's name */

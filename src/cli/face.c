@@ -62,9 +62,10 @@ void rv_face_event(void *context, const struct rv_event *event)
 {
     struct rv_face *face = context;
     pthread_mutex_lock(&face->lock);
-    if (event->kind == RV_EVENT_ROW) {
+    if (event->kind == RV_EVENT_ROW || event->kind == RV_EVENT_ROW_PART) {
         fputs(event->text, stdout);
-        fputc('\n', stdout);
+        if (event->kind == RV_EVENT_ROW)
+            fputc('\n', stdout);
     } else if (face->lines)
         rv_json_line_show(face, event);
     else if (face->json && event->kind == RV_EVENT_WARNING && event->text != NULL)

@@ -10,10 +10,11 @@
 #include <sys/stat.h>
 #include <time.h>
 
-static bool show(void *context, const char *lines, struct rv_error *err)
+static bool show(void *context, const char *lines, bool part, struct rv_error *err)
 {
     (void)err;
-    rv_tell(context, &(struct rv_event){ .kind = RV_EVENT_ROW, .text = lines, .percent = -1 });
+    rv_tell(context,
+            &(struct rv_event){ .kind = part ? RV_EVENT_ROW_PART : RV_EVENT_ROW, .text = lines, .percent = -1 });
     return true;
 }
 

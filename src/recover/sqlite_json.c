@@ -11,6 +11,7 @@
 struct pen {
     struct rv_buf *out;
     uint8_t *at, *end;
+    const struct rv_sq_drain *drain; /* NULL: all of it stays in `out` */
 };
 
 static bool pen_grow(struct pen *pen, size_t most, struct rv_error *err)
@@ -27,6 +28,17 @@ static inline bool pen_room(struct pen *pen, size_t most, struct rv_error *err)
     return (size_t)(pen->end - pen->at) >= most || pen_grow(pen, most, err);
 }
 
+/* Between the pieces of a long value. */
+static bool pen_drain(struct pen *pen, struct rv_error *err)
+{
+    enum { MUCH = 1 << 20 };
+    if (pen->drain == NULL || (size_t)(pen->at - pen->out->data) < MUCH)
+        return true;
+    pen->out->len = (size_t)(pen->at - pen->out->data);
+    pen->at = NULL;
+    return pen->drain->run(pen->drain->context, pen->out, err) && pen_grow(pen, 1, err);
+}
+
 static inline __attribute__((always_inline)) void put(struct pen *pen, const char *text)
 {
     size_t len = strlen(text); /* of a literal the compiler knows it */
@@ -35,7 +47,8 @@ static inline __attribute__((always_inline)) void put(struct pen *pen, const cha
 }
 
 static const char hex[] = "0123456789abcdef";
-enum { ESCAPED = 6 }; /* bytes that one byte of text takes at most */
+enum { PIECE = 1 << 16 }; /* bytes of a value that are written between two looks at how long the line has become */
+enum { ESCAPED = 6 };     /* bytes that one byte of text takes at most */
 
 static bool must_escape(uint8_t c)
 {
@@ -97,7 +110,6 @@ static void put_text(struct pen *pen, struct rv_span utf8)
 /* Long ones piece by piece: they seldom need the room that they might. */
 static bool add_string(struct pen *pen, struct rv_span utf8, struct rv_error *err)
 {
-    enum { PIECE = 1 << 16 };
     size_t at = 0;
     do {
         size_t len = utf8.len - at < PIECE ? utf8.len - at : PIECE;
@@ -109,19 +121,30 @@ static bool add_string(struct pen *pen, struct rv_span utf8, struct rv_error *er
         at += len;
         if (at == utf8.len)
             put(pen, "\"");
+        if (!pen_drain(pen, err))
+            return false;
     } while (at < utf8.len);
     return true;
 }
 
 static bool add_blob(struct pen *pen, struct rv_span bytes, struct rv_error *err)
 {
-    if (!pen_room(pen, 2 * bytes.len + 16, err))
+    if (!pen_room(pen, 16, err))
         return false;
     put(pen, "{\"b\":\"");
-    for (size_t i = 0; i < bytes.len; i++) {
-        *pen->at++ = (uint8_t)hex[bytes.ptr[i] >> 4];
-        *pen->at++ = (uint8_t)hex[bytes.ptr[i] & 15];
+    for (size_t at = 0, end; at < bytes.len; at = end) {
+        end = bytes.len - at < PIECE ? bytes.len : at + PIECE;
+        if (!pen_room(pen, 2 * (end - at) + 16, err))
+            return false;
+        for (size_t i = at; i < end; i++) {
+            *pen->at++ = (uint8_t)hex[bytes.ptr[i] >> 4];
+            *pen->at++ = (uint8_t)hex[bytes.ptr[i] & 15];
+        }
+        if (!pen_drain(pen, err))
+            return false;
     }
+    if (!pen_room(pen, 16, err))
+        return false;
     put(pen, "\"}");
     return true;
 }
@@ -424,7 +447,13 @@ static bool add_end(struct pen *pen, const struct rv_sq_found *f, struct rv_erro
 bool rv_sq_found_json(const struct rv_sq_found *f, enum rv_sq_encoding encoding, struct rv_buf *out,
                       struct rv_error *err)
 {
-    struct pen pen = { .out = out };
+    return rv_sq_found_json_drained(f, encoding, out, NULL, err);
+}
+
+bool rv_sq_found_json_drained(const struct rv_sq_found *f, enum rv_sq_encoding encoding, struct rv_buf *out,
+                              const struct rv_sq_drain *drain, struct rv_error *err)
+{
+    struct pen pen = { .out = out, .drain = drain };
     bool fine = pen_grow(&pen, FRAME_MAX, err);
     fine = fine && add_begin(&pen, f, err) && add_values(&pen, f, encoding, err) && add_end(&pen, f, err);
     if (pen.at != NULL)

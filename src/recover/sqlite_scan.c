@@ -51,14 +51,38 @@ static unsigned row_workers(const struct rv_sq_scan_state *s)
     return s->options->lines != NULL ? s->worker_count : 1;
 }
 
+static bool give_lines(struct rv_sq_scan_state *s, struct rv_buf *lines, bool part, struct rv_error *err)
+{
+    return rv_buf_add(lines, rv_span("", 1), err) &&
+           s->options->lines(s->context, (const char *)lines->data, part, err);
+}
+
 bool rv_sq_take_lines(struct rv_sq_scan_state *s, struct rv_sq_batch *b, struct rv_error *err)
 {
     enum { KEPT_BYTES = 1 << 20 };
-    bool fine = b->lines.len == 0 || (rv_buf_add(&b->lines, rv_span("", 1), err) &&
-                                      s->options->lines(s->context, (const char *)b->lines.data, err));
+    bool fine = b->lines.len == 0 || give_lines(s, &b->lines, false, err);
     b->lines.len = 0;
     if (b->lines.room > KEPT_BYTES)
         rv_buf_clear(&b->lines);
+    return fine;
+}
+
+struct draining {
+    struct rv_sq_worker *worker;
+    struct rv_sq_batch *batch;
+};
+
+static bool await_turn(struct rv_sq_worker *w, const struct rv_sq_batch *b)
+{
+    return rv_sq_workers_await_turn(w->scan->crew, (unsigned)(w - w->scan->workers), b->job);
+}
+
+/* A row that is itself too long to be kept: what there is of its line goes out before the rest is written. */
+static bool give_part(void *context, struct rv_buf *lines, struct rv_error *err)
+{
+    struct draining *d = context;
+    bool fine = await_turn(d->worker, d->batch) && give_lines(d->worker->scan, lines, true, err);
+    lines->len = 0;
     return fine;
 }
 
@@ -66,14 +90,16 @@ bool rv_sq_emit(struct rv_sq_worker *w, struct rv_sq_batch *b, const struct rv_s
 {
     enum { LINES_KEPT = 256 << 10 };
     struct rv_sq_scan_state *s = w->scan;
+    struct draining draining = { w, b };
+    const struct rv_sq_drain drain = { give_part, &draining };
     if (s->options->lines == NULL)
         return s->found(s->context, found, err);
-    if ((b->lines.len != 0 && !rv_buf_add(&b->lines, rv_span("\n", 1), err)) ||
-        !(s->options->for_people ? rv_sq_found_text : rv_sq_found_json)(found, s->db.encoding, &b->lines, err))
+    if (b->lines.len != 0 && !rv_buf_add(&b->lines, rv_span("\n", 1), err))
         return false;
-    if (b->lines.len < LINES_KEPT)
-        return true;
-    return rv_sq_workers_await_turn(s->crew, (unsigned)(w - s->workers), b->job) && rv_sq_take_lines(s, b, err);
+    if (!(s->options->for_people ? rv_sq_found_text(found, s->db.encoding, &b->lines, err)
+                                 : rv_sq_found_json_drained(found, s->db.encoding, &b->lines, &drain, err)))
+        return false;
+    return b->lines.len < LINES_KEPT || (await_turn(w, b) && rv_sq_take_lines(s, b, err));
 }
 
 void rv_sq_note_pages(struct rv_sq_worker *w, uint32_t from, uint32_t to)

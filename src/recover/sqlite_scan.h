@@ -60,9 +60,11 @@ struct rv_sq_verdict {
     uint64_t by_origin[RV_SQ_ORIGINS], partial_rows;
 };
 
-/** Finished JSON lines, parted by line ends, none at the end. Any thread, never two at once, in the order of the rows.
+/**
+ * JSON lines, parted by line ends, none at the end. `part`: the last one is not finished, the next call goes on with
+ * it. Any thread, never two at once, in the order of the rows.
  */
-typedef bool rv_sq_lines_fn(void *context, const char *lines, struct rv_error *err);
+typedef bool rv_sq_lines_fn(void *context, const char *lines, bool part, struct rv_error *err);
 
 /** Told of the tables before the first row; a row's table is tables[hit->table]. */
 typedef bool rv_sq_schema_fn(void *context, const struct rv_sq_db *db, struct rv_error *err);
@@ -105,3 +107,12 @@ bool rv_sq_found_text(const struct rv_sq_found *found, enum rv_sq_encoding encod
 /** One JSON object (no line end): table, rowid, values, source, status, confidence, page, offset. */
 bool rv_sq_found_json(const struct rv_sq_found *found, enum rv_sq_encoding encoding, struct rv_buf *out,
                       struct rv_error *err);
+
+/** Empties a buffer in the midst of a row that has become long. */
+struct rv_sq_drain {
+    bool (*run)(void *context, struct rv_buf *out, struct rv_error *err);
+    void *context;
+};
+/** The same for rows of any length: what is in `out` is drained whenever it has become much. */
+bool rv_sq_found_json_drained(const struct rv_sq_found *found, enum rv_sq_encoding encoding, struct rv_buf *out,
+                              const struct rv_sq_drain *drain, struct rv_error *err);

@@ -221,9 +221,9 @@ static void loops_and_lies_end(void **state)
     rv_ctx_clear(&ctx);
 }
 
-static bool add_lines(void *context, const char *lines, struct rv_error *err)
+static bool add_lines(void *context, const char *lines, bool part, struct rv_error *err)
 {
-    return rv_buf_add_text(context, lines, err) && rv_buf_add_text(context, "\n", err);
+    return rv_buf_add_text(context, lines, err) && (part || rv_buf_add_text(context, "\n", err));
 }
 
 static void threads_change_nothing(void **state)
@@ -255,6 +255,57 @@ static void threads_change_nothing(void **state)
     }
 }
 
+struct in_parts {
+    struct rv_buf all;
+    size_t parts, longest;
+};
+
+static bool add_part(void *context, const char *lines, bool part, struct rv_error *err)
+{
+    struct in_parts *in = context;
+    size_t len = strlen(lines);
+    in->parts += part;
+    in->longest = len > in->longest ? len : in->longest;
+    return add_lines(&in->all, lines, part, err);
+}
+
+static bool add_whole(void *context, const struct rv_sq_found *found, struct rv_error *err)
+{
+    return rv_sq_found_json(found, found->encoding, context, err) && rv_buf_add_text(context, "\n", err);
+}
+
+/* A film in a row: its line is never held as a whole, and is the same one. */
+static void a_long_row_goes_out_in_parts_and_is_the_same_line(void **state)
+{
+    (void)state;
+    static const char *const forms[] = { "", "PRAGMA encoding='UTF-16le'" };
+    for (unsigned f = 0; f < RV_COUNT(forms); f++) {
+        char path[512], leaf[32];
+        snprintf(leaf, sizeof leaf, "long-%u.db", f);
+        struct in_parts in = { .all = RV_BUF(64 << 20) };
+        struct rv_buf whole = RV_BUF(64 << 20);
+        struct rv_sq_verdict verdict;
+        struct rv_error err = { 0 };
+        struct rv_ctx ctx;
+        sqlite3 *db = create(leaf, forms[f]);
+        sql(db, "CREATE TABLE film(id INTEGER PRIMARY KEY, name TEXT, body BLOB, rest TEXT)");
+        sql(db, "INSERT INTO film VALUES(1, 'short', x'00ff', 'a'), (2, 'long', zeroblob(5000003), 'b'),"
+                "(3, replace(hex(zeroblob(1500001)), '0', char(34, 9, 228)), NULL, 'c'), (4, 'last', x'', 'd')");
+        sqlite3_close(db);
+        path_of(path, leaf);
+        assert_fine(rv_ctx_init(&ctx, &err));
+        struct rv_sq_scan_options options = { .live = true, .threads = 3, .lines = add_part };
+        assert_fine(rv_sq_scan(&ctx, path, &options, NULL, &in, &verdict, &err));
+        options.lines = NULL;
+        assert_fine(rv_sq_scan(&ctx, path, &options, add_whole, &whole, &verdict, &err));
+        rv_ctx_clear(&ctx);
+        assert_true(rv_span_equal(rv_buf_span(&in.all), rv_buf_span(&whole)));
+        assert_true(whole.len > 20000000 && in.parts >= 10 && in.longest < (size_t)3 << 20);
+        rv_buf_clear(&in.all);
+        rv_buf_clear(&whole);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +319,7 @@ int main(void)
         cmocka_unit_test(a_chain_that_was_led_astray_is_mended),
         cmocka_unit_test(loops_and_lies_end),
         cmocka_unit_test(threads_change_nothing),
+        cmocka_unit_test(a_long_row_goes_out_in_parts_and_is_the_same_line),
     };
     return cmocka_run_group_tests_name("recover/sqlite_scan", tests, make_folder, remove_folder);
 }
