@@ -277,17 +277,24 @@ static const char *ending_in(const struct folder *f, const char *end, size_t *co
     return first;
 }
 
-/* Where it lies in a copy of a phone's files: FOLDER/DOMAIN/PATH or FOLDER/PATH, and no link leads there. */
-static const char *straight(const struct folder *f, const struct rv_place *place, char at[PATH_MAX])
+/*
+ * Where it lies in a copy of a phone's files: FOLDER/DOMAIN/PATH or FOLDER/PATH, and no link inside leads there. Named
+ * as a walk through the folder names it, whatever links led to the folder: one file has one name.
+ */
+static const char *straight(const struct rv_source *source, const struct rv_place *place, char at[PATH_MAX])
 {
+    const struct folder *f = source->own;
+    const char *top = strcmp(f->real, "/") == 0 ? "" : f->real;
     char real[PATH_MAX];
     for (int with = 1; with >= 0; with--) {
         struct stat st;
-        int n = snprintf(at, PATH_MAX, "%s/%s%s%s", strcmp(f->real, "/") == 0 ? "" : f->real, with ? place->domain : "",
-                         with ? "/" : "", place->path);
-        if (n < PATH_MAX && lstat(at, &st) == 0 && S_ISREG(st.st_mode) && realpath(at, real) != NULL &&
-            strcmp(at, real) == 0)
-            return at;
+        int n = snprintf(at, PATH_MAX, "%s/%s%s%s", top, with ? place->domain : "", with ? "/" : "", place->path);
+        if (n >= PATH_MAX || lstat(at, &st) != 0 || !S_ISREG(st.st_mode) || realpath(at, real) == NULL ||
+            strcmp(at, real) != 0)
+            continue;
+        n = snprintf(at, PATH_MAX, "%s%s%s", source->from, rv_text_ends(source->from, "/") ? "" : "/",
+                     real + strlen(top) + 1);
+        return n < PATH_MAX ? at : NULL;
     }
     return NULL;
 }
@@ -299,7 +306,7 @@ static bool give_one(struct search *s, struct rv_error *err)
     const struct rv_place *place = s->place;
     char end[PATH_MAX], at[PATH_MAX];
     size_t count;
-    const char *found = straight(f, place, at);
+    const char *found = straight(s->source, place, at);
     if (found == NULL && !index_folder(s->source, err))
         return false;
     for (int grade = 3; grade >= 1 && found == NULL; grade--) {

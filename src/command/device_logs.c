@@ -266,7 +266,8 @@ static bool run_last(struct rv_run *run, struct rv_error *err)
     for (size_t at = 0; at < all->len;) {
         char line[LINE_BYTES];
         const char *text = (const char *)all->data + at;
-        size_t len = strcspn(text, "\n") < all->len - at ? strcspn(text, "\n") : all->len - at;
+        const char *end = memchr(text, '\n', all->len - at);
+        size_t len = end != NULL ? (size_t)(end - text) : all->len - at;
         snprintf(line, sizeof line, "%.*s", (int)(len < sizeof line ? len : sizeof line - 1), text);
         tell_line(run, line);
         at += len + 1;
