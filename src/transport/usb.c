@@ -61,6 +61,11 @@ void rv_usb_free(struct rv_usb *usb)
         usb->ops->close(usb);
 }
 
+const struct rv_usb_id *rv_usb_identity(const struct rv_usb *usb)
+{
+    return &usb->id;
+}
+
 struct rv_ctx *rv_usb_ctx(const struct rv_usb *usb)
 {
     return usb->bus->ctx;

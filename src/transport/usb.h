@@ -39,6 +39,8 @@ bool rv_usb_bus_wait(struct rv_usb_bus *bus, uint32_t timeout_ms, struct rv_erro
 struct rv_usb *rv_usb_open(struct rv_usb_bus *bus, const struct rv_usb_id *id, struct rv_error *err);
 void rv_usb_free(struct rv_usb *usb);
 RV_DEFINE_AUTO(rv_usb)
+/** As it was when it was opened: what comes back after a reset is told from it by its address. */
+const struct rv_usb_id *rv_usb_identity(const struct rv_usb *usb);
 struct rv_ctx *rv_usb_ctx(const struct rv_usb *usb);
 
 bool rv_usb_configure(struct rv_usb *usb, int configuration, struct rv_error *err); /* no-op when it is set */
