@@ -159,9 +159,11 @@ static bool index_folder(struct rv_source *source, struct rv_error *err)
     f->ends = rv_alloc_array(f->count + 1, sizeof *f->ends);
     if (f->ends == NULL)
         return rv_fail_nomem(err);
-    memcpy(f->ends, f->paths, f->count * sizeof *f->ends);
-    qsort(f->paths, f->count, sizeof *f->paths, by_leaf);
-    qsort(f->ends, f->count, sizeof *f->ends, by_end);
+    if (f->count > 0) { /* of an empty folder there is no list */
+        memcpy(f->ends, f->paths, f->count * sizeof *f->ends);
+        qsort(f->paths, f->count, sizeof *f->paths, by_leaf);
+        qsort(f->ends, f->count, sizeof *f->ends, by_end);
+    }
     return f->walked = true;
 }
 
