@@ -77,9 +77,10 @@ bool rv_sq_entries_add_live(struct rv_sq_entries *entries, const struct rv_sq_ke
 
 /**
  * Strikes out what lives, what was found twice, and the weaker of two readings of one place in several images.
- * rival_pages: bit by page number - 1, pages that have several images; NULL none. struck: entries that equal live rows.
+ * rival_pages: bit by page number - 1, pages up to `pages` that have several images; NULL none. struck: entries that
+ * equal live rows.
  */
-bool rv_sq_entries_settle(struct rv_sq_entries *entries, const uint8_t *rival_pages, uint64_t *struck,
+bool rv_sq_entries_settle(struct rv_sq_entries *entries, const uint8_t *rival_pages, uint32_t pages, uint64_t *struck,
                           struct rv_error *err);
 bool rv_sq_entries_dead(const struct rv_sq_entries *entries, uint64_t number);
 /** A row of the same table and rowid lives, with other values. */

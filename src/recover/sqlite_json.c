@@ -117,7 +117,8 @@ static bool add_string(struct pen *pen, struct rv_span utf8, struct rv_error *er
             return false;
         if (at == 0)
             put(pen, "\"");
-        put_text(pen, rv_span(utf8.ptr + at, len));
+        if (len > 0) /* an empty text may have no bytes at all */
+            put_text(pen, rv_span(utf8.ptr + at, len));
         at += len;
         if (at == utf8.len)
             put(pen, "\"");

@@ -346,7 +346,8 @@ static bool settle_entries(struct rv_sq_scan_state *s, struct rv_error *err)
 {
     bool fine;
     uint8_t *rivals = rv_sq_pages_with_images(s, &fine);
-    fine = (fine || rv_fail_nomem(err)) && rv_sq_entries_settle(s->entries, rivals, &s->verdict->struck, err);
+    fine = (fine || rv_fail_nomem(err)) &&
+           rv_sq_entries_settle(s->entries, rivals, s->db.page_count, &s->verdict->struck, err);
     rv_free(rivals);
     return fine;
 }

@@ -167,6 +167,7 @@ struct suspect {
 struct judging {
     struct rv_sq_entries *entries;
     const uint8_t *rival_pages; /* NULL: the copies of one hash are judged, else the readings of one place */
+    uint32_t pages;             /* that it has bits of: a log may name pages beyond the file */
     uint8_t *places;            /* of guesses on rival pages: some bits a place */
     uint32_t part, parts;
     uint64_t asked; /* suspects of all parts */
@@ -185,7 +186,7 @@ static uint64_t place_hash(const struct rv_sq_hit *hit)
 
 static bool on_rival_page(const struct judging *j, const struct rv_sq_hit *hit)
 {
-    return j->rival_pages[(hit->number - 1) / 8] >> (hit->number - 1) % 8 & 1;
+    return hit->number <= j->pages && (j->rival_pages[(hit->number - 1) / 8] >> (hit->number - 1) % 8 & 1) != 0;
 }
 
 static bool note_guess(void *context, struct rv_sq_entry *entry, uint64_t number, struct rv_error *err)
@@ -396,17 +397,17 @@ static bool judge(struct judging *j, struct rv_sq_entry *room, struct rv_error *
     return fine;
 }
 
-static bool judge_places(struct rv_sq_entries *e, const uint8_t *rival_pages, struct rv_sq_entry *room,
-                         struct rv_error *err)
+static bool judge_places(struct judging j, struct rv_sq_entry *room, struct rv_error *err)
 {
-    struct judging j = { .entries = e, .rival_pages = rival_pages, .places = rv_alloc(PLACE_BITS / 8) };
-    bool fine =
-        (j.places != NULL || rv_fail_nomem(err)) && each_entry(e, room, note_guess, &j, err) && judge(&j, room, err);
+    j.places = rv_alloc(PLACE_BITS / 8);
+    bool fine = (j.places != NULL || rv_fail_nomem(err)) && each_entry(j.entries, room, note_guess, &j, err) &&
+                judge(&j, room, err);
     rv_free(j.places);
     return fine;
 }
 
-bool rv_sq_entries_settle(struct rv_sq_entries *e, const uint8_t *rival_pages, uint64_t *struck, struct rv_error *err)
+bool rv_sq_entries_settle(struct rv_sq_entries *e, const uint8_t *rival_pages, uint32_t pages, uint64_t *struck,
+                          struct rv_error *err)
 {
     struct rv_sq_entry *room = rv_alloc(RV_SQ_BLOCK_BYTES);
     struct judging copies = { .entries = e };
@@ -414,7 +415,8 @@ bool rv_sq_entries_settle(struct rv_sq_entries *e, const uint8_t *rival_pages, u
     e->older = rv_alloc((size_t)(e->count / 8 + 1));
     bool fine = (room != NULL && e->dead != NULL && e->older != NULL) || rv_fail_nomem(err);
     fine = fine && strike_all_living(e, room, struck, err) &&
-           (rival_pages == NULL || judge_places(e, rival_pages, room, err)) &&
+           (rival_pages == NULL ||
+            judge_places((struct judging){ .entries = e, .rival_pages = rival_pages, .pages = pages }, room, err)) &&
            (e->twice_count == 0 || judge(&copies, room, err));
     rv_free(room);
     return fine;

@@ -32,7 +32,7 @@ static uint64_t settle(struct rv_sq_entries *e, const uint8_t *rivals)
 {
     struct rv_error err = { 0 };
     uint64_t struck = 0;
-    assert_fine(rv_sq_entries_settle(e, rivals, &struck, &err));
+    assert_fine(rv_sq_entries_settle(e, rivals, 8, &struck, &err));
     return struck;
 }
 
